@@ -1,0 +1,86 @@
+import type { UnixSeconds } from '../base/time.ts'
+import type { DecisionStep } from '../ports/events.ts'
+import type { Principal } from './principal.ts'
+
+/** Stable codes of refusals: extended, never renamed. Each has a page in docs/codes/. */
+export const decisionCodes = [
+  'noCertificate',
+  'usernameRequired',
+  'nameNotInCertificate',
+  'nameAmbiguous',
+  'clientNotFound',
+  'clientDisabled',
+  'certificateMalformed',
+  'certificateNotYetValid',
+  'certificateExpired',
+  'certificateTooWeak',
+  'issuerNotRegistered',
+  'issuerExpired',
+  'chainInvalid',
+  'purposeNotAllowed',
+  'nameMismatch',
+  'thumbprintMismatch',
+  'certificateRevoked',
+  'revocationUnknown',
+  'unknownNamespace',
+  'ipForbidden',
+  'authenticationMethodUnsupported',
+  'tokenInvalid',
+  'tokenInPassword',
+  'webhookDenied',
+  'webhookUnavailable',
+  'issuerNotAllowed',
+  'originNotAllowed',
+  'identityConflict',
+  'clientIdNotAllowed',
+  'sessionNameTaken',
+  'sessionLimitReached',
+  'namespaceSessionLimitReached',
+  'connectRateExceeded',
+  'willNotAuthorized',
+  'publishNotAuthorized',
+  'subscribeNotAuthorized',
+  'handshakeFailed',
+] as const
+export type DecisionCode = (typeof decisionCodes)[number]
+
+/** How a principal was accepted, as Azure's logs name it. */
+export type AuthenticationType =
+  | 'CACertificate'
+  | 'CertificateThumbprintMatch'
+  | 'AccessToken'
+  | 'Webhook'
+  | 'PlainListener'
+
+/** Why, step by step, in the order in which the steps were taken. Plain data; presented text is already cut and escaped. */
+export interface Explanation {
+  readonly steps: readonly DecisionStep[]
+  readonly authenticationName: string | null
+  /** `UserName`, one of the alternative sources, `JWT`, `Webhook`, `Listener`; null when no name was found. */
+  readonly nameSource: string | null
+  /** SHA-256 of the leaf, 64 lower-case hexadecimal digits; null without a certificate. */
+  readonly certificateFingerprint: string | null
+}
+
+export interface Accepted {
+  readonly outcome: 'accepted'
+  readonly principal: Principal
+  readonly method: AuthenticationType
+  /** First instant at which something the acceptance rests on ends (leaf, path, anchor, token); null: never. */
+  readonly validUntil: UnixSeconds | null
+  /** Names of the CA certificate that the path ends at; null without a path. */
+  readonly caCertificateName: string | null
+  readonly explanation: Explanation
+}
+
+export interface Refused {
+  readonly outcome: 'refused'
+  readonly code: DecisionCode
+  /** What to do about it: one sentence for the operator. */
+  readonly remedy: string
+  /** True when the certificate reached a registered CA or matched the selected thumbprint: only then may the peer learn the code (S59). */
+  readonly provenPath: boolean
+  readonly explanation: Explanation
+}
+
+export type Authentication = Accepted | Refused

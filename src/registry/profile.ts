@@ -1,0 +1,4 @@
+/** Limits and switches of a namespace: the profile's table with the namespace's overrides. */
+export interface NamespaceLimits {
+  readonly maximumPacketSizeBytes: number
+}

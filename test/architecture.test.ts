@@ -1,0 +1,122 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, relative, sep } from 'node:path'
+import { test } from 'node:test'
+
+const source = join(import.meta.dirname, '..', 'src')
+
+/** Which room may import which (ARCHITECTURE.md). A name with a slash allows that file only; `:types` allows types only. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  base: [],
+  mqtt: ['base'],
+  x509: ['base'],
+  ports: ['base', 'mqtt:types'],
+  registry: ['base', 'mqtt', 'x509', 'ports'],
+  auth: ['base', 'mqtt', 'x509', 'ports', 'registry'],
+  broker: ['base', 'mqtt', 'ports', 'registry', 'auth'],
+  listeners: ['base', 'mqtt:types', 'ports'],
+  adapters: ['base', 'mqtt:types', 'ports'],
+  api: ['base', 'mqtt', 'ports', 'registry', 'auth', 'broker/operations.ts'],
+  cli: ['base', 'mqtt', 'x509', 'registry', 'main.ts', 'config.ts'],
+  'config.ts': ['base'],
+  'main.ts': [
+    'base',
+    'mqtt',
+    'x509',
+    'ports',
+    'registry',
+    'auth',
+    'broker',
+    'listeners',
+    'adapters',
+    'api',
+    'config.ts',
+  ],
+}
+
+/** Node modules that give the core a clock, a network or a disk of its own. */
+const world =
+  /^node:(net|tls|http|https|http2|dgram|fs|fs\/promises|child_process|worker_threads|timers|timers\/promises|os|process)$/
+const outside = new Set(['listeners', 'adapters', 'api', 'cli', 'main.ts', 'config.ts'])
+
+interface Import {
+  readonly from: string
+  readonly typesOnly: boolean
+}
+
+function importsOf(text: string): Import[] {
+  const found: Import[] = []
+  const pattern = /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?'([^']+)'|import\(\s*'([^']+)'\s*\)/gm
+  for (const match of text.matchAll(pattern)) {
+    found.push({ from: match[2] ?? match[3] ?? '', typesOnly: match[1] !== undefined })
+  }
+  return found
+}
+
+/** The room of a path relative to `src`: its first folder, or the file itself at the top. */
+function roomOf(path: string): string {
+  return path.split(sep)[0] ?? ''
+}
+
+function violations(path: string, text: string): string[] {
+  const room = roomOf(path)
+  const rules = allowed[room]
+  if (rules === undefined) return [`${path}: no such room; name it in ARCHITECTURE.md first`]
+  const found: string[] = []
+  for (const { from, typesOnly } of importsOf(text)) {
+    if (from.startsWith('.')) {
+      const target = relative(source, join(source, dirname(path), from))
+      const other = roomOf(target)
+      if (other === room) continue
+      const fine =
+        rules.includes(other) ||
+        rules.includes(target.split(sep).join('/')) ||
+        (typesOnly && rules.includes(`${other}:types`))
+      if (!fine) found.push(`${path} imports ${target}`)
+    } else if (world.test(from) && !outside.has(room)) {
+      found.push(`${path} imports ${from}`)
+    }
+  }
+  return found
+}
+
+test('each room imports only what ARCHITECTURE.md allows it', () => {
+  const files = globSync('**/*.ts', { cwd: source })
+  assert.ok(files.length > 0, 'no source file found')
+  assert.deepEqual(
+    files.flatMap((path) => violations(path, readFileSync(join(source, path), 'utf8'))),
+    [],
+  )
+})
+
+test('a forbidden import is found', () => {
+  assert.deepEqual(violations(join('mqtt', 'x.ts'), "import { a } from '../broker/broker.ts'"), [
+    `${join('mqtt', 'x.ts')} imports ${join('broker', 'broker.ts')}`,
+  ])
+  assert.deepEqual(violations(join('ports', 'x.ts'), "import { a } from '../mqtt/packet.ts'").length, 1)
+  assert.deepEqual(violations(join('ports', 'x.ts'), "import type { a } from '../mqtt/packet.ts'"), [])
+  assert.deepEqual(violations(join('auth', 'x.ts'), "import net from 'node:net'").length, 1)
+})
+
+test('the core takes time and chance from its ports only', () => {
+  const banned =
+    /\bDate\.now\b|\bnew Date\(\)|\bMath\.random\b|\bsetTimeout\(|\bsetInterval\(|\bsetImmediate\(|\bperformance\.now\b/
+  const files = globSync('**/*.ts', { cwd: source }).filter((path) => !outside.has(roomOf(path)))
+  const found = files.filter((path) => banned.test(readFileSync(join(source, path), 'utf8')))
+  assert.deepEqual(found, [])
+})
+
+test('trust is never taken from the TLS layer', () => {
+  // The verdict of the TLS library must not be readable anywhere: path, name and policy are judged at CONNECT.
+  const banned = /\bauthorized\b|\bauthorizationError\b|\bgetPeerX509Certificate\b/
+  const found = globSync('**/*.ts', { cwd: source }).filter((path) =>
+    banned.test(readFileSync(join(source, path), 'utf8')),
+  )
+  assert.deepEqual(found, [])
+})
+
+test('a decision never waits: no async in auth and x509', () => {
+  const files = globSync('{auth,x509}/**/*.ts', { cwd: source })
+  const found = files.filter((path) => /\basync\b|\bawait\b/.test(readFileSync(join(source, path), 'utf8')))
+  assert.deepEqual(found, [])
+})
