@@ -228,7 +228,7 @@ export type SessionRemoval =
   | 'sessionExpiry'
   | 'transientSession'
   | 'sessionOverflow'
-  | 'authorizationError'
+  | 'rightsLost'
   | 'operator'
 
 /** One session's routing facts, for the topic trie of every node. */
