@@ -403,6 +403,8 @@ export interface RetainedStore {
 /** A message for subscribers with effective QoS 0 on other nodes; at most once. */
 export interface BusMessage {
   readonly namespace: NamespaceId
+  /** Null: every matching session of the receiving node. Else that session only: the member a share has chosen. */
+  readonly session: SessionUid | null
   readonly topicName: string
   readonly body: Uint8Array
 }
