@@ -1,0 +1,103 @@
+import { type AddressInfo, createServer, type Socket } from 'node:net'
+import type { Clock } from '../ports/clock.ts'
+import type { ListenerKind } from '../ports/transport.ts'
+import { type AcceptLimiter, plainAddress } from './accept-limiter.ts'
+
+/** What every door for MQTT peers is given. */
+export interface DoorOptions {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly clock: Clock
+  /** Shared by all doors, so that a second door is no second allowance. */
+  readonly limiter: AcceptLimiter
+  /** Connections of this door at one time; further ones are cut at once. */
+  readonly maximumConnections: number
+  /** How long a stream that we close may take to leave. */
+  readonly lingerMs?: number
+}
+
+/** An open door. */
+export interface Listening {
+  readonly kind: ListenerKind
+  readonly host: string
+  readonly port: number
+  /** New peers are no longer answered; those inside stay. */
+  stopAccepting(): void
+  /** Cuts whoever is still inside and resolves when nothing of the door is left open. */
+  close(): Promise<void>
+}
+
+/** A TCP peer that passed the limits; nothing of it was read. */
+export interface Arrival {
+  readonly socket: Socket
+  readonly remoteAddress: string
+  readonly remotePort: number
+}
+
+export interface FrontHandler {
+  onArrival(arrival: Arrival): void
+  /** One peer was turned away at the limits; called once for each spell in which its source has no tokens left. */
+  onTurnedAway(remoteAddress: string): void
+}
+
+/** A dead peer without Keep Alive would stay for ever: the kernel asks after this long. */
+const keepAliveProbeAfterMs = 60_000
+
+/** Opens a TCP port with what all doors share: limits before any work, no Nagle delay, an orderly end. */
+export function openFront(kind: ListenerKind, options: DoorOptions, handler: FrontHandler): Promise<Listening> {
+  const open = new Set<Socket>()
+  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveProbeAfterMs })
+  server.maxConnections = options.maximumConnections
+  server.on('connection', (socket: Socket) => {
+    // An error of a socket that nobody reads any more must not end the process; who reads it adds a listener of its own.
+    socket.on('error', ignore)
+    const { remoteAddress, remotePort } = socket
+    if (remoteAddress === undefined || remotePort === undefined) {
+      socket.destroy()
+      return
+    }
+    const address = plainAddress(remoteAddress)
+    const admission = options.limiter.admit(address)
+    if (admission !== 'admitted') {
+      // A reset costs no TIME_WAIT and no further packet.
+      socket.resetAndDestroy()
+      if (admission === 'refusedFirst') handler.onTurnedAway(address)
+      return
+    }
+    open.add(socket)
+    socket.on('close', () => open.delete(socket))
+    handler.onArrival({ socket, remoteAddress: address, remotePort })
+  })
+
+  const { promise, resolve, reject } = Promise.withResolvers<Listening>()
+  server.once('error', reject)
+  server.listen({ host: options.host, port: options.port, backlog: 4096 }, () => {
+    server.off('error', reject)
+    // Later errors are failed accepts (file descriptors used up): the door stays open for when some are free again.
+    server.on('error', ignore)
+    const { address, port } = server.address() as AddressInfo
+    const { promise: closed, resolve: resolveClosed } = Promise.withResolvers<void>()
+    server.on('close', resolveClosed)
+    let accepting = true
+    const stopAccepting = (): void => {
+      if (!accepting) return
+      accepting = false
+      server.close()
+    }
+    resolve({
+      kind,
+      host: address,
+      port,
+      stopAccepting,
+      close: () => {
+        stopAccepting()
+        for (const socket of open) socket.destroy()
+        return closed
+      },
+    })
+  })
+  return promise
+}
+
+function ignore(): void {}

@@ -1,0 +1,21 @@
+import type { TLSSocket } from 'node:tls'
+
+/** Certificates taken from a peer, its leaf included; a path has at most six, so ten leave room for strays. */
+const maximumCertificates = 10
+
+/**
+ * The certificates that the peer sent, as DER, leaf first, in the order in which each is the issuer of the one before.
+ * Only `raw` is taken: every other field is the TLS library's reading of them, and ours is the one that counts. The
+ * walk ends at a certificate that is its own issuer, and at ten whatever a peer builds.
+ */
+export function readPeerChain(socket: TLSSocket): readonly Uint8Array[] {
+  const chain: Uint8Array[] = []
+  let link = socket.getPeerCertificate(true)
+  while (link?.raw !== undefined && chain.length < maximumCertificates) {
+    chain.push(link.raw)
+    const issuer = link.issuerCertificate
+    if (issuer === undefined || issuer === link) break
+    link = issuer
+  }
+  return chain
+}

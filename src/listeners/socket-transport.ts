@@ -1,0 +1,173 @@
+import type { Socket } from 'node:net'
+import type { Cancel, Clock } from '../ports/clock.ts'
+import type { ListenerKind, Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+
+/** How long a stream that we close may take to leave, with what was written before. */
+const defaultLingerMs = 5_000
+
+/**
+ * Several ranges of up to this many bytes together travel as one copied block, more of them as one gathered write.
+ * Measured on Node 24, per write of ten 70-byte ranges: copied 6.2 µs (TCP) and 6.5 µs (TLS), gathered 7.9 and 7.1;
+ * of four 4,000-byte ranges: copied 14.0 and 19.5, gathered 10.2 and 13.8. Either way TLS makes one record of it (up
+ * to 16 KiB).
+ */
+const copyUpToBytes = 4_000
+
+export interface SocketFacts {
+  readonly listener: ListenerKind
+  readonly serverName: string | null
+  readonly remoteAddress: string
+  readonly tlsVersion: 'TLSv1.2' | 'TLSv1.3' | null
+  /** Reads what the peer sent; called at most once, when the chain is first asked for. Null: no TLS. */
+  readonly readChain: (() => readonly Uint8Array[]) | null
+}
+
+const noCertificates: readonly Uint8Array[] = []
+
+/** A peer's stream over a plain or TLS socket of Node's public API. */
+export class SocketTransport implements Transport {
+  readonly listener: ListenerKind
+  readonly serverName: string | null
+  readonly remoteAddress: string
+  readonly tlsVersion: 'TLSv1.2' | 'TLSv1.3' | null
+
+  readonly #socket: Socket
+  readonly #clock: Clock
+  readonly #lingerMs: number
+  readonly #onWritten: () => void
+  #readChain: (() => readonly Uint8Array[]) | null
+  #chain: readonly Uint8Array[] | null = null
+  #handler: TransportHandler | null = null
+  #phase: 'open' | 'closing' | 'ended' = 'open'
+  /** Set when the stream ended before anybody was there to hear it. */
+  #unheardEnd: TransportEnd | null = null
+  #errorCode: string | null = null
+  #owesDrain = false
+  #cancelLinger: Cancel | null = null
+
+  constructor(socket: Socket, facts: SocketFacts, clock: Clock, lingerMs = defaultLingerMs) {
+    this.listener = facts.listener
+    this.serverName = facts.serverName
+    this.remoteAddress = facts.remoteAddress
+    this.tlsVersion = facts.tlsVersion
+    this.#readChain = facts.readChain
+    this.#socket = socket
+    this.#clock = clock
+    this.#lingerMs = lingerMs
+    this.#onWritten = () => this.#written()
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#errorCode ??= error.code ?? 'unknown'
+    })
+    socket.on('close', () => this.#closed())
+  }
+
+  get pendingBytes(): number {
+    return this.#phase === 'ended' ? 0 : this.#socket.writableLength
+  }
+
+  /** Reading the list costs 0.1 ms and about 0.17 ms for each certificate, so nothing is read for who never asks. */
+  get peerChain(): readonly Uint8Array[] {
+    if (this.#chain === null) {
+      this.#chain = this.#readChain?.() ?? noCertificates
+      this.#readChain = null
+    }
+    return this.#chain
+  }
+
+  start(handler: TransportHandler): void {
+    this.#handler = handler
+    const unheard = this.#unheardEnd
+    if (unheard !== null) {
+      queueMicrotask(() => handler.onEnd(unheard))
+      return
+    }
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (this.#phase === 'open') handler.onChunk(chunk)
+    })
+    this.#socket.on('end', () => this.#peerEnded())
+  }
+
+  write(ranges: readonly Uint8Array[]): void {
+    if (this.#phase !== 'open') return
+    const socket = this.#socket
+    const count = ranges.length
+    if (count === 0) return
+    if (count === 1) {
+      socket.write(ranges[0]!, this.#onWritten)
+    } else {
+      let total = 0
+      for (let i = 0; i < count; i++) total += ranges[i]!.length
+      if (total <= copyUpToBytes) {
+        const block = Buffer.allocUnsafe(total)
+        let at = 0
+        for (let i = 0; i < count; i++) {
+          block.set(ranges[i]!, at)
+          at += ranges[i]!.length
+        }
+        socket.write(block, this.#onWritten)
+      } else {
+        socket.cork()
+        for (let i = 0; i < count - 1; i++) socket.write(ranges[i]!)
+        socket.write(ranges[count - 1]!, this.#onWritten)
+        socket.uncork()
+      }
+    }
+    if (socket.writableLength > 0) this.#owesDrain = true
+  }
+
+  pause(): void {
+    if (this.#phase === 'open') this.#socket.pause()
+  }
+
+  resume(): void {
+    if (this.#phase === 'open') this.#socket.resume()
+  }
+
+  close(): void {
+    if (this.#phase !== 'open') return
+    this.#phase = 'closing'
+    // What the peer still sends is read and dropped: unread bytes would turn our end into a reset, and the peer would
+    // lose the last packet that we sent it.
+    this.#socket.resume()
+    this.#socket.end()
+    this.#linger()
+  }
+
+  destroy(): void {
+    if (this.#phase === 'open') this.#phase = 'closing'
+    this.#socket.destroy()
+  }
+
+  #written(): void {
+    if (!this.#owesDrain || this.#phase !== 'open' || this.#socket.writableLength > 0) return
+    this.#owesDrain = false
+    this.#handler?.onDrain()
+  }
+
+  #peerEnded(): void {
+    if (this.#phase !== 'open') return
+    // The socket ends our side by itself once it has sent what it holds; a peer that does not read must not keep it.
+    this.#linger()
+    this.#end({ kind: 'peerClosed' })
+  }
+
+  #closed(): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = null
+    if (this.#phase === 'ended') return
+    if (this.#phase === 'closing') this.#end({ kind: 'closedByUs' })
+    else if (this.#errorCode !== null) this.#end({ kind: 'error', code: this.#errorCode })
+    else this.#end({ kind: 'peerClosed' })
+  }
+
+  #linger(): void {
+    this.#cancelLinger ??= this.#clock.setTimer(this.#lingerMs, () => this.#socket.destroy())
+  }
+
+  #end(end: TransportEnd): void {
+    this.#phase = 'ended'
+    this.#readChain = null
+    if (this.#handler === null) this.#unheardEnd = end
+    else this.#handler.onEnd(end)
+  }
+}
