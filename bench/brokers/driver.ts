@@ -1,0 +1,108 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { connect, createServer } from 'node:net'
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Material } from '../certificates.ts'
+
+export interface StartOptions {
+  /** Empty folder for configuration and data. */
+  readonly folder: string
+  readonly material: Material
+  /** The CA that device certificates of this run are judged by. */
+  readonly deviceCa: 'p256' | 'rsa'
+  readonly setting: Setting
+  /** Command that pins what follows it to the broker's core; empty when nothing can be pinned. */
+  readonly pin: readonly string[]
+  readonly nodeOptions: readonly string[]
+}
+
+export interface RunningBroker {
+  readonly pid: number
+  readonly tcpPort: number
+  readonly tlsPort: number
+  /** Ends the process that was started, politely, then by force. */
+  stop(): Promise<void>
+}
+
+/** A setting that a peer is measured with; the better one counts. */
+export interface Setting {
+  readonly label: string
+  readonly noDelay: boolean
+}
+
+export interface Driver {
+  readonly name: string
+  readonly settings: readonly Setting[]
+  /** Version as the broker names it; null when it is not on this machine. */
+  version(): Promise<string | null>
+  start(options: StartOptions): Promise<RunningBroker>
+}
+
+export const noDelayOn: Setting = { label: 'TCP_NODELAY on', noDelay: true }
+export const noDelayOff: Setting = { label: 'TCP_NODELAY off', noDelay: false }
+
+export interface Child {
+  readonly process: ChildProcess
+  readonly pid: number
+  /** What it wrote last to standard error. */
+  errors(): string
+  stop(): Promise<void>
+}
+
+export function startChild(pin: readonly string[], command: string, args: readonly string[]): Child {
+  const [program, ...rest] = [...pin, command, ...args]
+  const child = spawn(program!, rest, { stdio: ['ignore', 'ignore', 'pipe'] })
+  let tail = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    tail = (tail + text).slice(-2_000)
+  })
+  child.on('error', (error) => {
+    tail += error.message
+  })
+  const gone = once(child, 'close').catch(() => {})
+  return {
+    process: child,
+    pid: child.pid ?? -1,
+    errors: () => tail.trim(),
+    stop: async () => {
+      if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
+      const cut = setTimeout(() => child.kill('SIGKILL'), 12_000)
+      await gone
+      clearTimeout(cut)
+    },
+  }
+}
+
+/** Calls `ready` every 50 ms until it returns something; fails when the child ends first or takes more than 20 s. */
+export async function waitFor<T>(child: Child, ready: () => Promise<T | null> | T | null): Promise<T> {
+  for (let i = 0; i < 400; i++) {
+    const value = await ready()
+    if (value !== null) return value
+    if (child.process.exitCode !== null || child.pid === -1) throw new Error(`did not start: ${child.errors()}`)
+    await sleep(50)
+  }
+  await child.stop()
+  throw new Error(`not ready after 20 s: ${child.errors()}`)
+}
+
+export function accepts(port: number): Promise<true | null> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1')
+    socket.once('connect', () => resolve(true)).once('error', () => resolve(null))
+    socket.once('connect', () => socket.destroy())
+  })
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const address = server.address()
+  server.close()
+  await once(server, 'close')
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}
+
+export function caOf({ material, deviceCa }: StartOptions): string {
+  return deviceCa === 'rsa' ? material.rsaCaCertificate : material.caCertificate
+}

@@ -1,0 +1,78 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { caOf, type Driver, noDelayOff, noDelayOn, type StartOptions, startChild, waitFor } from './driver.ts'
+
+/** What a peer that runs inside `node-peer-server.ts` is told. */
+export interface NodePeerOptions {
+  readonly peer: 'aedes' | 'bare'
+  /** Entry point of the package; the bare server needs none. */
+  readonly module: string | null
+  readonly readyFile: string
+  readonly noDelay: boolean
+  readonly ca: string
+  readonly certificate: string
+  readonly key: string
+}
+
+export interface NodePeerReady {
+  readonly tcpPort: number
+  readonly tlsPort: number
+}
+
+async function startPeer(peer: NodePeerOptions['peer'], module: string | null, options: StartOptions) {
+  const { folder, material, setting, pin, nodeOptions } = options
+  const readyFile = join(folder, 'ready.json')
+  const told: NodePeerOptions = {
+    peer,
+    module,
+    readyFile,
+    noDelay: setting.noDelay,
+    ca: caOf(options),
+    certificate: material.serverCertificate,
+    key: material.serverKey,
+  }
+  const script = join(import.meta.dirname, 'node-peer-server.ts')
+  const child = startChild(pin, process.execPath, [...nodeOptions, script, JSON.stringify(told)])
+  const ready = await waitFor(child, () =>
+    existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as NodePeerReady) : null,
+  )
+  return { pid: child.pid, ...ready, stop: child.stop }
+}
+
+/** aedes is found in this project or in the folder the bench is called from. */
+function findAedes(): { entry: string; version: string } | null {
+  for (const from of [import.meta.filename, join(process.cwd(), 'here.js')]) {
+    try {
+      const require = createRequire(from)
+      const entry = require.resolve('aedes')
+      const folder = entry.slice(
+        0,
+        entry.lastIndexOf(join('node_modules', 'aedes')) + join('node_modules', 'aedes').length,
+      )
+      const { version } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as { version: string }
+      return { entry, version }
+    } catch {
+      // Not here.
+    }
+  }
+  return null
+}
+
+export const aedes: Driver = {
+  name: 'aedes',
+  settings: [noDelayOn, noDelayOff],
+  version: async () => findAedes()?.version ?? null,
+  start: (options) => startPeer('aedes', findAedes()?.entry ?? null, options),
+}
+
+/**
+ * No broker: a Node TLS server that answers CONNECT and keeps the connection. What an idle connection costs here, it
+ * costs in any program on Node.
+ */
+export const bareNode: Driver = {
+  name: 'bare Node server',
+  settings: [noDelayOn],
+  version: async () => process.version,
+  start: (options) => startPeer('bare', null, options),
+}

@@ -1,0 +1,85 @@
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { caOf, type Driver, type StartOptions, startChild, waitFor } from './driver.ts'
+
+const root = join(import.meta.dirname, '..', '..')
+
+interface Ready {
+  readonly mqtts: { readonly host: string; readonly port: number }
+  readonly mqttTcp: { readonly host: string; readonly port: number } | null
+}
+
+export const sealgate: Driver = {
+  name: 'Sealgate',
+  settings: [{ label: 'default', noDelay: true }],
+
+  async version() {
+    if (!existsSync(join(root, 'bin', 'sealgate.js'))) return null
+    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
+    return version
+  },
+
+  async start(options) {
+    const { folder, material, pin, nodeOptions } = options
+    const readyFile = join(folder, 'ready.json')
+    const template = join(folder, 'template.json')
+    writeFileSync(template, JSON.stringify(benchTemplate(options), null, 2))
+    const anyPort = '127.0.0.1:0'
+    const args = ['serve', '--data-dir', join(folder, 'data'), '--ready-file', readyFile, '--apply', template]
+    args.push('--mqtts', anyPort, '--wss', anyPort, '--https', anyPort, '--mqtt-tcp', anyPort)
+    args.push('--mqtt-tcp-identity', tcpIdentity, '--log-level', 'warn')
+    args.push('--tls-cert', material.serverCertificate, '--tls-key', material.serverKey)
+    const launcher = join(root, 'bin', 'sealgate.js')
+    const child = startChild(pin, process.execPath, [...nodeOptions, launcher, ...args])
+    const ready = await waitFor(child, () =>
+      existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as Ready) : null,
+    )
+    if (ready.mqttTcp === null) throw new Error('the ready file names no plain TCP listener')
+    return { pid: child.pid, tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port, stop: child.stop }
+  },
+}
+
+const tcpIdentity = 'bench-tcp'
+const namespaceName = 'bench'
+
+/** Every device may publish and subscribe under `bench/`; each is a registered client, judged by path and subject. */
+function benchTemplate(options: StartOptions): unknown {
+  const { material, deviceCa } = options
+  const devices = deviceCa === 'rsa' ? material.rsaDevices : material.devices
+  const resource = (type: string, name: string, properties: unknown) => ({
+    type: `Microsoft.EventGrid/namespaces/${type}`,
+    apiVersion: '2025-02-15',
+    name: `${namespaceName}/${name}`,
+    dependsOn: [`[resourceId('Microsoft.EventGrid/namespaces', '${namespaceName}')]`],
+    properties,
+  })
+  const client = (name: string) =>
+    resource('clients', name, {
+      authenticationName: name,
+      state: 'Enabled',
+      clientCertificateAuthentication: { validationScheme: 'SubjectMatchesAuthenticationName' },
+    })
+  const binding = (name: string, permission: string) =>
+    resource('permissionBindings', name, { clientGroupName: '$all', topicSpaceName: 'everything', permission })
+  const namespace = {
+    type: 'Microsoft.EventGrid/namespaces',
+    apiVersion: '2025-02-15',
+    name: namespaceName,
+    location: 'local',
+    properties: { topicSpacesConfiguration: { state: 'Enabled' } },
+  }
+  const authority = { encodedCertificate: readFileSync(caOf(options), 'utf8') }
+  return {
+    $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
+    contentVersion: '1.0.0.0',
+    resources: [
+      namespace,
+      resource('caCertificates', 'bench-ca', authority),
+      ...devices.map(({ name }) => client(name)),
+      client(tcpIdentity),
+      resource('topicSpaces', 'everything', { topicTemplates: ['bench/#'] }),
+      binding('may-publish', 'Publisher'),
+      binding('may-subscribe', 'Subscriber'),
+    ],
+  }
+}

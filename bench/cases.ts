@@ -1,0 +1,150 @@
+import type { ConnectsJob, IdleJob, TrafficJob } from './load/job.ts'
+
+/** A job without what is only known when a broker runs, or what the command line decides. */
+type Open<Job> = Omit<Job, 'target' | 'brokerPid' | 'warmupMs' | 'measureMs'>
+export type CaseJob = Open<TrafficJob> | Open<ConnectsJob> | Open<IdleJob>
+
+export type PeerName = 'mosquitto' | 'aedes' | 'FlashMQ' | 'bare Node server'
+
+export interface Case {
+  readonly name: string
+  /** One line for the table. */
+  readonly title: string
+  readonly transport: 'tcp' | 'tls'
+  readonly deviceCa: 'p256' | 'rsa'
+  readonly job: CaseJob
+  /** Peers that do the same work; the others are left out. */
+  readonly peers: readonly PeerName[]
+}
+
+const brokers: readonly PeerName[] = ['mosquitto', 'aedes', 'FlashMQ']
+
+const still: Open<TrafficJob> = {
+  kind: 'traffic',
+  version: 4,
+  pattern: 'pairs',
+  publishers: 100,
+  subscribers: 100,
+  qos: 0,
+  payloadBytes: 64,
+  window: 10,
+  messagesPerSecond: null,
+  measureLatency: false,
+  durable: false,
+  otherFilters: 0,
+  churnPerSecond: 0,
+}
+
+const shapes = {
+  pairs: { pattern: 'pairs', publishers: 100, subscribers: 100, title: '100 pairs' },
+  'fan-out': { pattern: 'fan-out', publishers: 1, subscribers: 200, title: 'fan-out 1 → 200' },
+  'fan-in': { pattern: 'fan-in', publishers: 100, subscribers: 1, title: 'fan-in 100 → 1' },
+} as const
+
+type Overrides = Partial<Omit<Open<TrafficJob>, 'kind'>>
+
+function traffic(name: string, transport: 'tcp' | 'tls', title: string, overrides: Overrides): Case {
+  const job = { ...still, ...overrides }
+  const words = [transport === 'tcp' ? 'TCP' : 'TLS 1.3', `QoS ${job.qos}`, title]
+  if (job.payloadBytes !== 64) words.push(`${job.payloadBytes} B`)
+  return { name, title: words.join(', '), transport, deviceCa: 'p256', job, peers: brokers }
+}
+
+function shaped(transport: 'tcp' | 'tls', shape: keyof typeof shapes, qos: 0 | 1, payloadBytes = 64): Case {
+  const { title, ...pattern } = shapes[shape]
+  const name = `${transport}-${shape}-qos${qos}${payloadBytes === 64 ? '' : '-1k'}`
+  // Reading the clock per chunk costs the generator little; pairs show how long a message takes at saturation.
+  const measureLatency = shape === 'pairs' && qos === 1
+  return traffic(name, transport, title, { ...pattern, qos, payloadBytes, measureLatency })
+}
+
+const each = <A, B>(values: readonly A[], make: (value: A) => readonly B[]): B[] => values.flatMap(make)
+
+const throughput: Case[] = each(['tcp', 'tls'] as const, (transport) =>
+  each(['pairs', 'fan-out', 'fan-in'] as const, (shape) =>
+    each([0, 1] as const, (qos) => [shaped(transport, shape, qos), shaped(transport, shape, qos, 1024)]),
+  ),
+)
+
+const oneAtATime: Case[] = each(['tcp', 'tls'] as const, (transport) =>
+  each([0, 1] as const, (qos) => [
+    traffic(`${transport}-one-qos${qos}`, transport, '100 pairs, one message at a time', { qos, window: 1 }),
+  ]),
+)
+
+const special: Case[] = [
+  traffic('tcp-pairs-qos0-v5', 'tcp', '100 pairs, MQTT 5', { version: 5 }),
+  traffic('tcp-pairs-qos0-churn', 'tcp', '100 pairs, 50 clients/s come and go', { churnPerSecond: 50 }),
+  traffic('tls-fan-out-qos0-churn', 'tls', 'fan-out 1 → 200, 50 clients/s come and go', {
+    pattern: 'fan-out',
+    publishers: 1,
+    subscribers: 200,
+    churnPerSecond: 50,
+  }),
+  traffic('tcp-pairs-qos0-filters', 'tcp', '100 pairs, 100,000 other wildcard filters', { otherFilters: 100_000 }),
+  traffic('tcp-latency-qos1', 'tcp', '100 pairs, 10,000 messages/s on schedule', {
+    qos: 1,
+    window: 1_000,
+    messagesPerSecond: 10_000,
+    measureLatency: true,
+  }),
+  traffic('tls-latency-qos1', 'tls', '100 pairs, 5,000 messages/s on schedule', {
+    qos: 1,
+    window: 1_000,
+    messagesPerSecond: 5_000,
+    measureLatency: true,
+  }),
+  // The peers keep such sessions in memory, so the same work cannot be asked of them.
+  {
+    ...traffic('tcp-pairs-qos1-durable', 'tcp', '100 pairs, sessions that survive', { qos: 1, durable: true }),
+    peers: [],
+  },
+]
+
+const storm: Open<ConnectsJob> = { kind: 'connects', version: 4, concurrency: 8 }
+
+const connections: Case[] = [
+  {
+    name: 'mtls-connect',
+    title: 'mutual TLS 1.3 connect, P-256 leaf under the CA',
+    transport: 'tls',
+    deviceCa: 'p256',
+    job: storm,
+    peers: brokers,
+  },
+  {
+    name: 'mtls-connect-rsa',
+    title: 'mutual TLS 1.3 connect, RSA-2048 leaf and intermediate',
+    transport: 'tls',
+    deviceCa: 'rsa',
+    job: storm,
+    peers: brokers,
+  },
+  {
+    name: 'mtls-idle',
+    title: 'resident memory per idle mutual TLS connection',
+    transport: 'tls',
+    deviceCa: 'p256',
+    job: { kind: 'idle', version: 4, connections: 5_000, warmupConnections: 200, settleMs: 2_000 },
+    peers: [...brokers, 'bare Node server'],
+  },
+]
+
+export const cases: readonly Case[] = [...throughput, ...oneAtATime, ...special, ...connections]
+
+/** What a run without a name measures. */
+export const headline: readonly string[] = ['tcp-pairs-qos0', 'tls-pairs-qos1', 'mtls-connect']
+
+/** `all`, a name, or a name with `*` in it. */
+export function selectCases(patterns: readonly string[]): Case[] {
+  const wanted = patterns.length === 0 ? headline : patterns
+  const chosen = new Set<Case>()
+  for (const pattern of wanted) {
+    const expression = new RegExp(`^${pattern.replaceAll('*', '.*')}$`)
+    const found = cases.filter(({ name }) => pattern === 'all' || expression.test(name))
+    if (found.length === 0)
+      throw new Error(`no case is called ${pattern}; there are: ${cases.map(({ name }) => name).join(', ')}`)
+    for (const one of found) chosen.add(one)
+  }
+  return [...chosen]
+}

@@ -1,0 +1,36 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { IdleJob, LoadResult } from './job.ts'
+import { openAll, openClient } from './link.ts'
+import { readCpu, readResidentBytes } from './process-cpu.ts'
+
+/** Opens connections that do nothing and says by how much the broker's resident memory grew for each. */
+export async function runIdle(job: IdleJob): Promise<LoadResult> {
+  const { target, version, brokerPid } = job
+  const open = (offset: number) => (index: number) => {
+    const clientId = `bench-idle-${offset + index}`
+    return openClient({ target, version, index: offset + index, clientId, cleanStart: true })
+  }
+  const links = await openAll(job.warmupConnections, 16, open(0))
+  await sleep(job.settleMs)
+  const before = readResidentBytes(brokerPid)
+  const from = Number(process.hrtime.bigint() / 1000n)
+  const cpu = readCpu(brokerPid)
+  links.push(...(await openAll(job.connections, 16, open(job.warmupConnections))))
+  await sleep(job.settleMs)
+  const after = readResidentBytes(brokerPid)
+  const to = Number(process.hrtime.bigint() / 1000n)
+  const cipher = links[0]?.cipher ?? null
+  for (const link of links) link.destroy()
+  return {
+    count: job.connections,
+    seconds: (to - from) / 1e6,
+    brokerCpuSeconds: readCpu(brokerPid).seconds - cpu.seconds,
+    brokerSystemShare: 0,
+    loadCpuSeconds: 0,
+    latencyMs: null,
+    bytesPerConnection: (after - before) / job.connections,
+    cipher,
+    fromMicros: from,
+    toMicros: to,
+  }
+}

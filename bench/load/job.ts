@@ -1,0 +1,93 @@
+/** What the runner asks of the load generator: one JSON object on its standard input, one `LoadResult` back on its output. */
+
+export interface Identity {
+  readonly name: string
+  /** Leaf first, then what the device sends along. */
+  readonly certificateFile: string
+  readonly keyFile: string
+}
+
+export interface Target {
+  readonly host: string
+  readonly port: number
+  /** null: plain TCP. Connection i shows identity i modulo their number. */
+  readonly tls: { readonly serverName: string; readonly identities: readonly Identity[] } | null
+}
+
+export type Pattern = 'pairs' | 'fan-out' | 'fan-in'
+export type MqttVersion = 4 | 5
+
+interface JobBase {
+  readonly target: Target
+  readonly version: MqttVersion
+  /** The broker's process; its CPU time is read at the very instants at which messages are counted. */
+  readonly brokerPid: number
+}
+
+export interface TrafficJob extends JobBase {
+  readonly kind: 'traffic'
+  readonly pattern: Pattern
+  readonly publishers: number
+  readonly subscribers: number
+  readonly qos: 0 | 1
+  readonly payloadBytes: number
+  /** Messages that one publisher has under way: sent and not yet delivered everywhere (QoS 1: and acknowledged). */
+  readonly window: number
+  /** Messages per second of all publishers together, sent on schedule; null: as fast as the window allows. */
+  readonly messagesPerSecond: number | null
+  readonly measureLatency: boolean
+  /** Sessions outlive their connections, so that the broker has to keep what they were sent. */
+  readonly durable: boolean
+  /** Wildcard filters that are subscribed to beside the traffic and never match it. */
+  readonly otherFilters: number
+  /** Clients per second that connect, subscribe and leave beside the traffic. */
+  readonly churnPerSecond: number
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+export interface ConnectsJob extends JobBase {
+  readonly kind: 'connects'
+  /** Connections that are being opened at the same time. */
+  readonly concurrency: number
+  readonly warmupMs: number
+  readonly measureMs: number
+}
+
+export interface IdleJob extends JobBase {
+  readonly kind: 'idle'
+  readonly connections: number
+  /** Opened before the first reading, so that code and caches that exist once are not counted per connection. */
+  readonly warmupConnections: number
+  readonly settleMs: number
+}
+
+export type LoadJob = TrafficJob | ConnectsJob | IdleJob
+
+export interface Latency {
+  readonly p50: number
+  readonly p99: number
+  readonly p999: number
+}
+
+export interface LoadResult {
+  /** Messages delivered, or connections accepted, or (idle) connections held. */
+  readonly count: number
+  readonly seconds: number
+  readonly brokerCpuSeconds: number
+  /** Share of the broker's CPU time spent in the kernel, 0 to 1. */
+  readonly brokerSystemShare: number
+  readonly loadCpuSeconds: number
+  readonly latencyMs: Latency | null
+  /** Resident bytes per connection; idle jobs only. */
+  readonly bytesPerConnection: number | null
+  /** Cipher suite of the last connection: equal settings are checked, not assumed. */
+  readonly cipher: string | null
+  /** Monotonic microseconds at which measuring began and ended: the window of a CPU profile. */
+  readonly fromMicros: number
+  readonly toMicros: number
+}
+
+export type LoadReport =
+  | { readonly ok: true; readonly result: LoadResult }
+  | { readonly ok: false; readonly reason: string }

@@ -1,0 +1,52 @@
+import { spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { cpus, release, totalmem } from 'node:os'
+
+export interface Machine {
+  readonly cpu: string
+  readonly cores: number
+  readonly memoryGiB: number
+  readonly kernel: string
+  readonly node: string
+  readonly openssl: string
+}
+
+/** What a reader needs to judge a figure; no host name, no path. */
+export function describeMachine(): Machine {
+  return {
+    cpu: cpus()[0]?.model.trim() ?? 'unknown',
+    cores: cpus().length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    kernel: release(),
+    node: process.versions.node,
+    openssl: process.versions.openssl,
+  }
+}
+
+export interface Pinning {
+  readonly broker: readonly string[]
+  readonly load: readonly string[]
+  /** Why nothing is pinned; null when it is. */
+  readonly note: string | null
+}
+
+/** The broker gets the first core this process may use, the load the last. */
+export function planPinning(): Pinning {
+  const nothing = (note: string): Pinning => ({ broker: [], load: [], note })
+  if (process.platform !== 'linux') return nothing('not pinned: only done on Linux')
+  if (spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status !== 0) return nothing('not pinned: no taskset')
+  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
+  const cores = parseCpuList(list)
+  if (cores.length < 2) return nothing('not pinned: one core only')
+  const pin = (core: number) => ['taskset', '-c', String(core)]
+  return { broker: pin(cores[0]!), load: pin(cores.at(-1)!), note: null }
+}
+
+/** `0-2,5` is 0, 1, 2 and 5. */
+export function parseCpuList(text: string): number[] {
+  return text.split(',').flatMap((part) => {
+    const [first, last] = part.split('-').map(Number)
+    if (first === undefined || Number.isNaN(first)) return []
+    return Array.from({ length: (last ?? first) - first + 1 }, (_, i) => first + i)
+  })
+}

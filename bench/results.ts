@@ -1,0 +1,83 @@
+import type { LoadResult } from './load/job.ts'
+import { median, medianRatio, spread } from './statistics.ts'
+
+/** All rounds of one broker with one setting in one case. */
+export interface Series {
+  readonly broker: string
+  readonly version: string
+  readonly setting: string
+  readonly results: LoadResult[]
+  readonly failures: string[]
+}
+
+export interface CaseResult {
+  readonly name: string
+  readonly title: string
+  readonly kind: 'traffic' | 'connects' | 'idle'
+  readonly series: readonly Series[]
+}
+
+/** The main figure: more is better, except for memory. */
+export function figureOf(kind: CaseResult['kind'], result: LoadResult): number {
+  return kind === 'idle' ? (result.bytesPerConnection ?? Number.NaN) : result.count / result.brokerCpuSeconds
+}
+
+export interface Row {
+  readonly broker: string
+  readonly version: string
+  readonly setting: string
+  readonly figure: number
+  readonly spread: number
+  readonly perWallSecond: number
+  readonly brokerBusy: number
+  readonly systemShare: number
+  readonly loadBusy: number
+  /** Ours to this one in the same rounds; for memory too, where less is better. null for ourselves. */
+  readonly ratio: number | null
+  /** Whether this is the setting of its broker that counts. */
+  readonly counts: boolean
+  readonly p50: number | null
+  readonly p99: number | null
+  readonly p999: number | null
+  readonly cipher: string | null
+  readonly failures: readonly string[]
+}
+
+export function rowsOf({ kind, series }: CaseResult): Row[] {
+  const figures = (one: Series) => one.results.map((result) => figureOf(kind, result))
+  const ours = series.find(({ broker }) => broker === 'Sealgate')
+  return series.map((one) => {
+    const of = (pick: (result: LoadResult) => number) => median(one.results.map(pick))
+    const latency = (pick: 'p50' | 'p99' | 'p999') =>
+      one.results.some(({ latencyMs }) => latencyMs === null) || one.results.length === 0
+        ? null
+        : of(({ latencyMs }) => latencyMs?.[pick] ?? Number.NaN)
+    const same = series.filter(({ broker, results }) => broker === one.broker && results.length > 0)
+    const sign = kind === 'idle' ? -1 : 1
+    const best = same.toSorted((a, b) => sign * (median(figures(b)) - median(figures(a))))[0]
+    return {
+      broker: one.broker,
+      version: one.version,
+      setting: one.setting,
+      figure: median(figures(one)),
+      spread: spread(figures(one)),
+      perWallSecond: of(({ count, seconds }) => count / seconds),
+      brokerBusy: of(({ brokerCpuSeconds, seconds }) => brokerCpuSeconds / seconds),
+      systemShare: of(({ brokerSystemShare }) => brokerSystemShare),
+      loadBusy: of(({ loadCpuSeconds, seconds }) => loadCpuSeconds / seconds),
+      ratio: ours === undefined || ours === one ? null : medianRatio(figures(ours), figures(one)),
+      counts: one === best,
+      p50: latency('p50'),
+      p99: latency('p99'),
+      p999: latency('p999'),
+      cipher: one.results[0]?.cipher ?? null,
+      failures: one.failures,
+    }
+  })
+}
+
+/** Settings that should be equal and are not: the figures must not be compared then. */
+export function differences(rows: readonly Row[]): string[] {
+  const ciphers = new Set(rows.flatMap(({ cipher }) => (cipher === null ? [] : [cipher])))
+  return ciphers.size > 1 ? [`cipher suites differ: ${[...ciphers].join(', ')}`] : []
+}

@@ -1,0 +1,196 @@
+/** `npm run bench`: measures ours and the peers on this machine, interleaved, and writes the tables. */
+import { execFileSync } from 'node:child_process'
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { parseArgs } from 'node:util'
+import type { Driver, Setting } from './brokers/driver.ts'
+import { flashmq } from './brokers/flashmq.ts'
+import { mosquitto } from './brokers/mosquitto.ts'
+import { aedes, bareNode } from './brokers/node-peer.ts'
+import { sealgate } from './brokers/sealgate.ts'
+import { type Case, cases, selectCases } from './cases.ts'
+import { makeMaterial } from './certificates.ts'
+import type { LoadResult } from './load/job.ts'
+import { describeMachine, planPinning } from './machine.ts'
+import { measureOnce, type RunPlan } from './measurement.ts'
+import { type CpuProfile, renderSelfTimes, topSelfTimes } from './profile.ts'
+import { type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
+import { type CaseResult, figureOf, type Series } from './results.ts'
+
+const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --profile --write]
+
+CASE           a name, a name with * in it, or all; without one the three headline cases, and RESULTS.md is written
+--repeats N    rounds, each with every broker and setting once (3)
+--seconds S    time measured per round, after a third of it for warm-up (3)
+--connections  idle connections of mtls-idle (5000)
+--only NAMES   brokers to run, for example Sealgate,mosquitto
+--profile      Sealgate alone, under the CPU profiler; prints where the time went
+--write        write RESULTS.md although cases were named
+
+Cases: ${cases.map(({ name }) => name).join(' ')}
+`
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    repeats: { type: 'string', default: '3' },
+    seconds: { type: 'string', default: '3' },
+    connections: { type: 'string' },
+    only: { type: 'string' },
+    profile: { type: 'boolean', default: false },
+    write: { type: 'boolean', default: false },
+    help: { type: 'boolean', default: false },
+  },
+})
+
+interface Contender {
+  readonly driver: Driver
+  readonly setting: Setting
+  readonly version: string
+}
+
+async function findContenders(): Promise<Contender[]> {
+  const only = values.profile ? ['sealgate'] : values.only?.toLowerCase().split(',')
+  const found: Contender[] = []
+  for (const driver of [sealgate, mosquitto, aedes, flashmq, bareNode]) {
+    if (only !== undefined && !only.includes(driver.name.toLowerCase())) continue
+    const version = await driver.version()
+    if (version === null) {
+      console.error(`${driver.name} is not on this machine`)
+      continue
+    }
+    for (const setting of driver.settings) found.push({ driver, setting, version })
+  }
+  return found
+}
+
+function takesPart(one: Case, { driver, setting }: Contender): boolean {
+  // The delay of small segments matters to traffic only.
+  if (one.job.kind !== 'traffic' && !setting.noDelay) return false
+  return driver === sealgate || one.peers.some((peer) => peer === driver.name)
+}
+
+async function runCase(
+  one: Case,
+  contenders: readonly Contender[],
+  plan: RunPlan,
+  repeats: number,
+): Promise<CaseResult> {
+  const entries = contenders
+    .filter((contender) => takesPart(one, contender))
+    .map((contender) => ({ contender, series: emptySeries(contender) }))
+  for (let round = 0; round < repeats; round++) {
+    // Each round begins with another broker, so that no place in the order is anybody's.
+    const order = [...entries.slice(round % entries.length), ...entries.slice(0, round % entries.length)]
+    for (const { contender, series } of order) {
+      const label = `${one.name} ${round + 1}/${repeats} ${series.broker} (${series.setting})`
+      try {
+        const result = await measureOnce(plan, one, contender.driver, contender.setting)
+        series.results.push(result)
+        console.error(`${label}: ${describe(one, result)}`)
+        if (plan.profileFolder !== null) printProfile(plan.profileFolder, one, result)
+      } catch (error) {
+        series.failures.push((error as Error).message)
+        console.error(`${label}: failed: ${(error as Error).message}`)
+      }
+    }
+  }
+  return { name: one.name, title: one.title, kind: one.job.kind, series: entries.map(({ series }) => series) }
+}
+
+function emptySeries({ driver, setting, version }: Contender): Series {
+  return { broker: driver.name, version, setting: setting.label, results: [], failures: [] }
+}
+
+function describe(one: Case, result: LoadResult): string {
+  const figure = figureOf(one.job.kind, result)
+  if (one.job.kind === 'idle') return `${(figure / 1024).toFixed(1)} KiB per connection`
+  const share = (seconds: number) => `${Math.round((100 * seconds) / result.seconds)} %`
+  const busy = `broker ${share(result.brokerCpuSeconds)}, load ${share(result.loadCpuSeconds)}`
+  return `${Math.round(figure)} per CPU second, ${Math.round(result.count / result.seconds)} per second; ${busy}`
+}
+
+function printProfile(folder: string, one: Case, result: LoadResult): void {
+  const latest = readdirSync(folder)
+    .filter((name) => name.endsWith('.cpuprofile') && name.startsWith('CPU.'))
+    .toSorted()
+    .at(-1)
+  if (latest === undefined) {
+    console.error('no profile was written: did the broker stop cleanly?')
+    return
+  }
+  const bytes = readFileSync(join(folder, latest))
+  const profile = JSON.parse(bytes.toString('utf8')) as CpuProfile
+  const name = `${one.name}.cpuprofile`
+  writeFileSync(name, bytes)
+  console.log(`\n${one.name}: time of the broker while measured; whole profile in ${name}`)
+  console.log(`${renderSelfTimes(topSelfTimes(profile, result.fromMicros, result.toMicros))}\n`)
+}
+
+function currentCommit(): string {
+  try {
+    const git = (...args: string[]) => execFileSync('git', args, { cwd: import.meta.dirname, encoding: 'utf8' }).trim()
+    const changed = git('status', '--porcelain', '--', '../src', '../bin') === '' ? '' : ' with changes'
+    return git('rev-parse', '--short', 'HEAD') + changed
+  } catch {
+    return 'unknown'
+  }
+}
+
+function positive(name: string, value: string): number {
+  const number = Number(value)
+  if (!(number > 0)) throw new Error(`--${name} needs a positive number, not ${value}`)
+  return number
+}
+
+async function main(): Promise<void> {
+  if (values.help) {
+    console.log(usage)
+    return
+  }
+  const chosen = selectCases(positionals)
+  const contenders = await findContenders()
+  const repeats = values.profile ? 1 : Math.round(positive('repeats', values.repeats))
+  const measureMs = positive('seconds', values.seconds) * 1000
+  const pinning = planPinning()
+  if (pinning.note !== null) console.error(pinning.note)
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
+  try {
+    const plan: RunPlan = {
+      folder,
+      material: makeMaterial(join(folder, 'x509')),
+      pinning,
+      warmupMs: Math.max(500, Math.round(measureMs / 3)),
+      measureMs,
+      connections: values.connections === undefined ? null : Math.round(positive('connections', values.connections)),
+      profileFolder: values.profile ? join(folder, 'profiles') : null,
+    }
+    const results: CaseResult[] = []
+    for (const one of chosen) {
+      const result = await runCase(one, contenders, plan, repeats)
+      results.push(result)
+      console.log(`\n${renderCase(result)}\n`)
+    }
+    console.log(renderSummary(results))
+    if (values.profile || (positionals.length > 0 && !values.write)) return
+    const facts: RunFacts = {
+      machine: describeMachine(),
+      commit: currentCommit(),
+      repeats,
+      measureMs,
+      warmupMs: plan.warmupMs,
+      pinningNote: pinning.note,
+    }
+    writeFileSync(join(import.meta.dirname, 'RESULTS.md'), renderResults(facts, results))
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+try {
+  await main()
+} catch (error) {
+  console.error((error as Error).message)
+  process.exitCode = 1
+}
