@@ -142,7 +142,10 @@ export interface SessionRecord {
   readonly principal: StoredPrincipal
   /** Rises by one per connection of this session name. */
   readonly sequenceNumber: number
+  /** Null: offline. */
   readonly node: NodeId | null
+  /** Of the last opening or discarding; with `uid` it makes the fence of whoever ends what a dead node left behind. */
+  readonly epoch: bigint
   readonly connectedAt: UnixMillis
   /** Seconds after the connection's end; 0: ends with it; null: never ends. */
   readonly expiryIntervalSeconds: number | null
@@ -191,7 +194,10 @@ export type OpenOutcome =
       readonly previous: NodeId | null
       /** A session whose state was discarded by this opening (clean start, re-created client); null: none. */
       readonly discarded: SessionUid | null
-      /** Will of the discarded or taken-over session that is now due; null: none. */
+      /**
+       * Will of the discarded or taken-over session that is now due; null: none. One that another owner left behind is
+       * never handed over: `dueBefore` names it, so that it is judged as its own owner's (S37).
+       */
       readonly dueWill: StoredWill | null
       /**
        * `memory`: the session ends with its connection and this adapter keeps no queue for it: the broker delivers in
@@ -261,6 +267,11 @@ export interface SessionStore {
   ): Promise<{ readonly removed: boolean }>
   /** Ends a session that `expected` still describes; true for exactly one caller. */
   remove(session: SessionUid, expected: { readonly epoch: bigint } | 'any'): Promise<boolean>
+  /**
+   * Its client was deleted: subscriptions, queue, in-flight state and will go and every fence is stale, but the name
+   * stays with its owner until the session would have expired (S29). False: not the session `expected` describes.
+   */
+  discard(session: SessionUid, expected: { readonly epoch: bigint } | 'any', now: UnixMillis): Promise<boolean>
   get(session: SessionUid): SessionRecord | undefined
   find(namespace: NamespaceId, clientId: string): SessionRecord | undefined
   /** In order of Client Identifier (UTF-16 code units), after `after`, at most `limit`. */
@@ -323,8 +334,12 @@ export type OwnerOperation =
   | { readonly kind: 'subscriptions'; readonly subscriptions: readonly StoredSubscription[] }
   | { readonly kind: 'expiryInterval'; readonly seconds: number | null }
 
+/** The caller leaves all bytes as they are until the promise settles; the adapter keeps copies. */
 export interface Commit {
-  /** After `unavailable` the same id may be sent again and takes effect at most once. */
+  /**
+   * After `unavailable` the same id may be sent again and takes effect at most once. Unique over nodes, restarts and
+   * time: another commit under a known id is a bug, not a repeat.
+   */
   readonly opId: string
   /** Stored messages of the broker (`broker/stored-message.ts`): version-neutral, versioned, self-describing. */
   readonly bodies: readonly Uint8Array[]

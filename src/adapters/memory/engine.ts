@@ -1,0 +1,182 @@
+import type { Clock } from '../../ports/clock.ts'
+import type { Engine, Fence, NamespaceId, NodeId, Position, SessionUid } from '../../ports/engine.ts'
+import { EngineError } from '../../ports/engine.ts'
+import { comparePositions } from '../positions.ts'
+import { MemoryCluster } from './cluster.ts'
+import { HotTable } from './hot-table.ts'
+import { RegistryTable } from './registry-store.ts'
+import { RetainedTable } from './retained-table.ts'
+import { SessionTable } from './session-table.ts'
+import { unavailable, type WriteFault, WriteQueue, type Writer } from './write-queue.ts'
+
+/** One store in memory that several broker nodes share, as they would share a cluster's. */
+export interface MemoryWorld {
+  /** A node's view. The same node again, after its engine was closed or killed, is a restart. */
+  engine(node: NodeId, clock: Clock): Engine
+  /** The node's process dies: its calls that are under way fail, its sessions stay open. */
+  kill(node: NodeId): void
+  /** Later writes of the node meet this fault; null: they succeed again. */
+  fault(node: NodeId, fault: WriteFault | null): void
+}
+
+export interface MemoryWorldOptions {
+  /**
+   * True: every session has a queue, as in a cluster, where other nodes must reach it. False (the default, as on one
+   * machine): sessions that end with their connection are delivered in process.
+   */
+  readonly clustered?: boolean
+}
+
+interface Acknowledgement {
+  readonly fence: Fence
+  upTo: Position
+}
+
+export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {
+  const registry = new RegistryTable()
+  const sessions = new SessionTable(options.clustered ?? false)
+  const retained = new RetainedTable()
+  const hot = new HotTable(sessions, retained)
+  const cluster = new MemoryCluster()
+  const queue = new WriteQueue()
+  const nodes = new Map<NodeId, Writer & { leave(): void }>()
+
+  function engine(node: NodeId, clock: Clock): Engine {
+    if (nodes.get(node)?.open === true) throw new Error(`node ${node} has an engine already`)
+    const stops = new Set<() => void>()
+    const writer = { open: true, fault: null as WriteFault | null, leave }
+    nodes.set(node, writer)
+    cluster.connect(node)
+    const soon = new Map<SessionUid, Acknowledgement>()
+
+    function leave(): void {
+      writer.open = false
+      soon.clear()
+      for (const stop of [...stops]) stop()
+      cluster.disconnect(node)
+    }
+    function guard(): void {
+      if (!writer.open) throw unavailable('closed')
+    }
+    const read = <T>(query: () => T): T => {
+      guard()
+      return query()
+    }
+    /** Callbacks end with the engine that registered them. */
+    function kept(stop: () => void): () => void {
+      const once = (): void => {
+        stops.delete(once)
+        stop()
+      }
+      stops.add(once)
+      return once
+    }
+    const write = <T>(apply: () => T): Promise<T> => queue.run(writer, apply)
+
+    function acknowledgeSoon(fence: Fence, upTo: Position): void {
+      if (!writer.open) return
+      const waiting = soon.get(fence.session)
+      if (waiting !== undefined && waiting.fence.epoch === fence.epoch) {
+        if (comparePositions(upTo, waiting.upTo) > 0) waiting.upTo = upTo
+        return
+      }
+      soon.set(fence.session, { fence, upTo })
+      write(() => flush(fence)).catch(() => {})
+    }
+    function flush(fence: Fence): void {
+      const waiting = soon.get(fence.session)
+      if (waiting === undefined) return
+      soon.delete(fence.session)
+      if (sessions.holds(waiting.fence)) hot.acknowledge(waiting.fence, waiting.upTo)
+    }
+
+    return {
+      kind: 'memory',
+      registry: {
+        get: (key) => read(() => registry.get(key)),
+        lookup: (index, value) => read(() => registry.lookup(index, value)),
+        range: (prefix, after, limit) => read(() => registry.range(prefix, after, limit)),
+        write: (change) => write(() => registry.write(change)),
+        watch: (callback) => read(() => kept(registry.changes.add(callback))),
+        revision: () => read(() => registry.revision()),
+      },
+      sessions: {
+        open: (request) => write(() => sessions.open(request)),
+        close: (fence, how) => write(() => sessions.close(fence, how)),
+        remove: (session, expected) => write(() => sessions.remove(session, expected)),
+        discard: (session, expected, now) => write(() => sessions.discard(session, expected, now)),
+        get: (session) => read(() => sessions.get(session)?.record),
+        find: (namespace, clientId) => read(() => sessions.find(namespace, clientId)?.record),
+        list: (query) => read(() => sessions.list(query)),
+        routes(callback) {
+          guard()
+          for (const route of [...sessions.routes()]) callback(route)
+          return kept(sessions.routeChanges.add(callback))
+        },
+        dueBefore: (time, limit) => read(() => sessions.dueBefore(time, limit, (other) => cluster.isGone(other))),
+        willDone: (session, dueAt) => write(() => sessions.willDone(session, dueAt)),
+      },
+      hot: {
+        commit: (commit) => write(() => hot.commit(commit, clock.now())),
+        acknowledgeSoon,
+        flushAcknowledgements: (fence) =>
+          write(() => {
+            flush(fence)
+            if (!sessions.holds(fence)) throw new EngineError('fenced', 'the session has another owner or none')
+          }),
+      },
+      queue: {
+        read: async (session, after, bounds) => {
+          guard()
+          return sessions.get(session)?.queue?.read(after, bounds) ?? []
+        },
+        tail: (fence, callback) => read(() => kept(hot.tail(fence, callback))),
+        size(session) {
+          guard()
+          const messages = sessions.get(session)?.queue
+          return { messages: messages?.messages ?? 0, bytes: messages?.bytes ?? 0 }
+        },
+      },
+      retained: {
+        topics(callback) {
+          guard()
+          for (const change of [...retained.topics()]) callback(change)
+          return kept(retained.changes.add(callback))
+        },
+        get: (namespace, topicName) => read(() => retained.get(namespace, topicName)),
+        expiredBefore: (time, limit) => read(() => retained.expiredBefore(time, limit)),
+      },
+      bus: cluster.bus(node),
+      leases: cluster.leases(node),
+      health() {
+        if (!writer.open) return { writable: false, reason: 'closed' }
+        return writer.fault === null ? { writable: true, reason: null } : { writable: false, reason: writer.fault }
+      },
+      purge: (namespace: NamespaceId) =>
+        write(() => {
+          sessions.purge(namespace)
+          retained.purge(namespace)
+        }),
+      async close() {
+        if (!writer.open) return
+        const flushed = queue.run({ open: true, fault: null }, leave)
+        writer.open = false
+        await flushed
+      },
+    }
+  }
+
+  return {
+    engine,
+    kill(node) {
+      const writer = nodes.get(node)
+      if (writer === undefined || !writer.open) return
+      writer.fault = 'refuse'
+      writer.leave()
+    },
+    fault(node, fault) {
+      const writer = nodes.get(node)
+      if (writer !== undefined) writer.fault = fault
+    },
+  }
+}

@@ -1,0 +1,32 @@
+import { assert } from '../base/assert.ts'
+import type { Commit, CommitResult } from '../ports/engine.ts'
+
+/** Repeats come within one retry or one restart; a busy broker makes some thousand commits per second. */
+const remembered = 65_536
+
+/** Cheap mark of a commit's content: an id that comes back with another one is a bug that would lose messages. */
+export function commitMark(commit: Commit): string {
+  let bytes = 0
+  for (const body of commit.bodies) bytes += body.length
+  return [commit.bodies.length, bytes, commit.appends.length, commit.retain.length, commit.owner.length].join('.')
+}
+
+/** Commits that took effect, newest last. */
+export class OperationIds {
+  readonly #known = new Map<string, { readonly mark: string; readonly result: CommitResult }>()
+
+  /** The result of the commit that took effect under this id. */
+  repeatOf(commit: Commit): CommitResult | undefined {
+    const known = this.#known.get(commit.opId)
+    if (known === undefined) return undefined
+    assert(known.mark === commitMark(commit), `operation id used for another commit: ${commit.opId}`)
+    return known.result
+  }
+
+  remember(opId: string, mark: string, result: CommitResult): void {
+    this.#known.set(opId, { mark, result })
+    if (this.#known.size <= remembered) return
+    const oldest = this.#known.keys().next()
+    if (!oldest.done) this.#known.delete(oldest.value)
+  }
+}
