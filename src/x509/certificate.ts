@@ -1,7 +1,14 @@
-import type { KeyObject } from 'node:crypto'
-import type { UnixSeconds } from '../base/time.ts'
-import type { DistinguishedName } from './distinguished-name.ts'
+import { hash, type KeyObject } from 'node:crypto'
+import { bytesEqual } from '../base/bytes.ts'
+import { err, ok, type Result } from '../base/result.ts'
+import { type UnixSeconds, unixSeconds } from '../base/time.ts'
+import { type AlgorithmIdentifier, readAlgorithmIdentifier } from './algorithm-identifier.ts'
+import { constructed, DerReader, primitive } from './der.ts'
+import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts'
+import { type Extensions, noExtensions, readExtensions } from './extensions.ts'
 import type { GeneralName } from './general-name.ts'
+import type { NameConstraints } from './name-constraints.ts'
+import { importPublicKey, type PublicKeyFacts, readPublicKeyInfo } from './public-key.ts'
 
 /** A certificate read strictly from DER (RFC 5280 4.1). Immutable; holds views into `der`, which is its own copy. */
 export interface Certificate {
@@ -17,9 +24,11 @@ export interface Certificate {
   readonly notAfter: UnixSeconds
   /** SubjectPublicKeyInfo as encoded. */
   readonly subjectPublicKeyInfo: Uint8Array
+  /** Type and strength of the key, read without importing it. */
+  readonly publicKeyFacts: PublicKeyFacts
   /** Imported when first asked for; null when the runtime cannot import it. */
   readonly publicKey: KeyObject | null
-  readonly signatureAlgorithm: { readonly oid: string; readonly parameters: Uint8Array | null }
+  readonly signatureAlgorithm: AlgorithmIdentifier
   readonly signature: Uint8Array
   readonly basicConstraints: { readonly cA: boolean; readonly pathLenConstraint: number | null } | null
   /** Bit names of RFC 5280 4.2.1.3; null when the extension is absent. */
@@ -28,8 +37,133 @@ export interface Certificate {
   readonly extendedKeyUsage: readonly string[] | null
   /** In certificate order; empty when the extension is absent. */
   readonly subjectAltNames: readonly GeneralName[]
+  readonly subjectAltNameCritical: boolean
+  readonly nameConstraints: NameConstraints | null
   readonly subjectKeyIdentifier: Uint8Array | null
   readonly authorityKeyIdentifier: Uint8Array | null
+  /** OIDs of critical extensions that we do not process: whoever relies on this certificate must refuse it (RFC 5280 4.2). */
+  readonly unknownCriticalExtensions: readonly string[]
   /** 64 lower-case hexadecimal digits over `der`. */
   readonly sha256: string
+}
+
+export interface CertificateFailure {
+  readonly kind: 'certificateMalformed'
+  /** One sentence; never holds bytes of the certificate. */
+  readonly reason: string
+  readonly offset: number
+}
+
+/** A certificate above this is refused unread: it bounds every later step (names, constraints, hashing). */
+export const maximumCertificateOctets = 16_384
+
+/** Everything but the two values that are made when first asked for. */
+type Fields = Omit<Certificate, 'publicKey' | 'sha256'>
+
+function withLazyValues(fields: Fields): Certificate {
+  let publicKey: KeyObject | null | undefined
+  let sha256: string | undefined
+  return {
+    ...fields,
+    get publicKey() {
+      if (publicKey === undefined) publicKey = importPublicKey(fields.subjectPublicKeyInfo)
+      return publicKey
+    },
+    get sha256() {
+      sha256 ??= hash('sha256', fields.der, 'hex')
+      return sha256
+    },
+  }
+}
+
+/**
+ * Reads one certificate and nothing behind it. Strict about form, silent about trust: whether dates, key, extensions
+ * and signature are good enough is for the path rules to say.
+ *
+ * @returns never throws, whatever the bytes
+ */
+export function parseCertificate(der: Uint8Array): Result<Certificate, CertificateFailure> {
+  if (der.length > maximumCertificateOctets) {
+    return err({ kind: 'certificateMalformed', reason: `larger than ${maximumCertificateOctets} octets`, offset: 0 })
+  }
+  const own = new Uint8Array(der)
+  const reader = new DerReader(own)
+  const fields = readCertificate(own, reader)
+  if (reader.failure !== null) return err({ kind: 'certificateMalformed', ...reader.failure })
+  return ok(withLazyValues(fields))
+}
+
+function readCertificate(der: Uint8Array, reader: DerReader): Fields {
+  const certificate = reader.sequence('certificate')
+  reader.finish('certificate')
+  const start = certificate.offset
+  const tbs = certificate.sequence('tbsCertificate')
+  const tbsCertificate = der.subarray(start, certificate.offset)
+  const signatureAlgorithm = readAlgorithmIdentifier(certificate, 'signatureAlgorithm')
+  const signature = certificate.wholeBitString('signatureValue')
+  certificate.finish('certificate')
+
+  const version = readVersion(tbs)
+  const serialNumber = tbs.integer('serialNumber')
+  const inner = readAlgorithmIdentifier(tbs, 'signature')
+  if (!bytesEqual(inner.der, signatureAlgorithm.der)) {
+    tbs.fail('signature and signatureAlgorithm differ') // RFC 5280 4.1.1.2
+  }
+  const issuer = readDistinguishedName(tbs, 'issuer')
+  const validity = tbs.sequence('validity')
+  const notBefore = unixSeconds(validity.time('notBefore'))
+  const notAfter = unixSeconds(validity.time('notAfter'))
+  validity.finish('validity')
+  const subject = readDistinguishedName(tbs, 'subject')
+  const key = readPublicKeyInfo(tbs)
+  skipUniqueIdentifiers(tbs, version)
+  const extensions = readExtensionsOf(tbs, version)
+  tbs.finish('tbsCertificate')
+  return {
+    der,
+    tbsCertificate,
+    version,
+    serialNumber,
+    issuer,
+    subject,
+    notBefore,
+    notAfter,
+    subjectPublicKeyInfo: key.der,
+    publicKeyFacts: key.facts,
+    signatureAlgorithm,
+    signature,
+    ...extensions,
+  }
+}
+
+function readVersion(tbs: DerReader): 1 | 2 | 3 {
+  if (tbs.peek() !== constructed(0)) return 1
+  const version = tbs.enter(constructed(0), 'version')
+  const value = version.smallInteger('version')
+  version.finish('version')
+  if (value !== 1 && value !== 2) tbs.fail('version: neither 2 nor 3') // version 1 is the default and is not encoded
+  return value === 1 ? 2 : 3
+}
+
+/** issuerUniqueID and subjectUniqueID: allowed since version 2, used by nobody, without meaning for us. */
+function skipUniqueIdentifiers(tbs: DerReader, version: 1 | 2 | 3): void {
+  for (const tag of [primitive(1), primitive(2)]) {
+    if (tbs.peek() !== tag) continue
+    if (version === 1) tbs.fail('unique identifier in a version 1 certificate')
+    tbs.content(tag, 'unique identifier')
+  }
+}
+
+function readExtensionsOf(tbs: DerReader, version: 1 | 2 | 3): Extensions {
+  if (tbs.peek() !== constructed(3)) return noExtensions
+  if (version !== 3) tbs.fail(`extensions in a version ${version} certificate`)
+  const outer = tbs.enter(constructed(3), 'extensions')
+  const extensions = readExtensions(outer)
+  outer.finish('extensions')
+  return extensions
+}
+
+/** Issuer and subject are the same name: such a CA certificate does not count for pathLenConstraint (RFC 5280 6.1). */
+export function isSelfIssued(certificate: Certificate): boolean {
+  return bytesEqual(certificate.subject.der, certificate.issuer.der)
 }
