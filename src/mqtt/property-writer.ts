@@ -14,7 +14,11 @@ export function writeProperties(writer: PacketWriter, carrier: PropertyCarrier, 
       }
     } else if (row.key === 'subscriptionIdentifiers') {
       const one = values.subscriptionIdentifier
-      for (const identifier of (carrier === 'PUBLISH' ? values.subscriptionIdentifiers : one && [one]) ?? []) {
+      for (const identifier of (carrier === 'PUBLISH'
+        ? values.subscriptionIdentifiers
+        : one === undefined
+          ? []
+          : [one]) ?? []) {
         body.u8(row.id)
         body.variableByteInteger(identifier)
       }
