@@ -46,7 +46,7 @@ export function planPinning(): Pinning {
 export function parseCpuList(text: string): number[] {
   return text.split(',').flatMap((part) => {
     const [first, last] = part.split('-').map(Number)
-    if (first === undefined || Number.isNaN(first)) return []
+    if (part === '' || first === undefined || Number.isNaN(first)) return []
     return Array.from({ length: (last ?? first) - first + 1 }, (_, i) => first + i)
   })
 }

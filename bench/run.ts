@@ -8,9 +8,10 @@ import type { Driver, Setting } from './brokers/driver.ts'
 import { flashmq } from './brokers/flashmq.ts'
 import { mosquitto } from './brokers/mosquitto.ts'
 import { aedes, bareNode } from './brokers/node-peer.ts'
-import { sealgate } from './brokers/sealgate.ts'
+import { sealgateAt } from './brokers/sealgate.ts'
 import { type Case, cases, selectCases } from './cases.ts'
 import { makeMaterial } from './certificates.ts'
+import { checkOut } from './checkout.ts'
 import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
@@ -18,13 +19,15 @@ import { type CpuProfile, renderSelfTimes, topSelfTimes } from './profile.ts'
 import { type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
 import { type CaseResult, figureOf, type Series } from './results.ts'
 
-const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --profile --write]
+const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --against COMMIT
+              --profile --write]
 
 CASE           a name, a name with * in it, or all; without one the three headline cases, and RESULTS.md is written
 --repeats N    rounds, each with every broker and setting once (3)
 --seconds S    time measured per round, after a third of it for warm-up (3)
 --connections  idle connections of mtls-idle (5000)
 --only NAMES   brokers to run, for example Sealgate,mosquitto
+--against      Sealgate alone, with another commit of it in the same rounds
 --profile      Sealgate alone, under the CPU profiler; prints where the time went
 --write        write RESULTS.md although cases were named
 
@@ -38,6 +41,7 @@ const { values, positionals } = parseArgs({
     seconds: { type: 'string', default: '3' },
     connections: { type: 'string' },
     only: { type: 'string' },
+    against: { type: 'string' },
     profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
@@ -50,9 +54,16 @@ interface Contender {
   readonly version: string
 }
 
-async function findContenders(): Promise<Contender[]> {
-  const only = values.profile ? ['sealgate'] : values.only?.toLowerCase().split(',')
+const sealgate = sealgateAt(join(import.meta.dirname, '..'))
+
+async function findContenders(folder: string): Promise<Contender[]> {
+  const alone = values.profile || values.against !== undefined
+  const only = alone ? ['sealgate'] : values.only?.toLowerCase().split(',')
   const found: Contender[] = []
+  if (values.against !== undefined) {
+    const driver = sealgateAt(checkOut(values.against, join(folder, 'against')), `Sealgate at ${values.against}`)
+    found.push({ driver, setting: driver.settings[0]!, version: (await driver.version()) ?? 'unknown' })
+  }
   for (const driver of [sealgate, mosquitto, aedes, flashmq, bareNode]) {
     if (only !== undefined && !only.includes(driver.name.toLowerCase())) continue
     const version = await driver.version()
@@ -68,7 +79,7 @@ async function findContenders(): Promise<Contender[]> {
 function takesPart(one: Case, { driver, setting }: Contender): boolean {
   // The delay of small segments matters to traffic only.
   if (one.job.kind !== 'traffic' && !setting.noDelay) return false
-  return driver === sealgate || one.peers.some((peer) => peer === driver.name)
+  return driver.name.startsWith('Sealgate') || one.peers.some((peer) => peer === driver.name)
 }
 
 async function runCase(
@@ -150,13 +161,13 @@ async function main(): Promise<void> {
     return
   }
   const chosen = selectCases(positionals)
-  const contenders = await findContenders()
   const repeats = values.profile ? 1 : Math.round(positive('repeats', values.repeats))
   const measureMs = positive('seconds', values.seconds) * 1000
   const pinning = planPinning()
   if (pinning.note !== null) console.error(pinning.note)
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
   try {
+    const contenders = await findContenders(folder)
     const plan: RunPlan = {
       folder,
       material: makeMaterial(join(folder, 'x509')),
@@ -173,7 +184,7 @@ async function main(): Promise<void> {
       console.log(`\n${renderCase(result)}\n`)
     }
     console.log(renderSummary(results))
-    if (values.profile || (positionals.length > 0 && !values.write)) return
+    if (values.profile || values.against !== undefined || (positionals.length > 0 && !values.write)) return
     const facts: RunFacts = {
       machine: describeMachine(),
       commit: currentCommit(),

@@ -2,41 +2,41 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { caOf, type Driver, type StartOptions, startChild, waitFor } from './driver.ts'
 
-const root = join(import.meta.dirname, '..', '..')
-
 interface Ready {
   readonly mqtts: { readonly host: string; readonly port: number }
   readonly mqttTcp: { readonly host: string; readonly port: number } | null
 }
 
-export const sealgate: Driver = {
-  name: 'Sealgate',
-  settings: [{ label: 'default', noDelay: true }],
+/** Sealgate from a checkout: this one, or another commit to compare with. */
+export function sealgateAt(root: string, name = 'Sealgate'): Driver {
+  const launcher = join(root, 'bin', 'sealgate.js')
+  return {
+    name,
+    settings: [{ label: 'default', noDelay: true }],
 
-  async version() {
-    if (!existsSync(join(root, 'bin', 'sealgate.js'))) return null
-    const { version } = JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }
-    return version
-  },
+    async version() {
+      if (!existsSync(launcher)) return null
+      return (JSON.parse(readFileSync(join(root, 'package.json'), 'utf8')) as { version: string }).version
+    },
 
-  async start(options) {
-    const { folder, material, pin, nodeOptions } = options
-    const readyFile = join(folder, 'ready.json')
-    const template = join(folder, 'template.json')
-    writeFileSync(template, JSON.stringify(benchTemplate(options), null, 2))
-    const anyPort = '127.0.0.1:0'
-    const args = ['serve', '--data-dir', join(folder, 'data'), '--ready-file', readyFile, '--apply', template]
-    args.push('--mqtts', anyPort, '--wss', anyPort, '--https', anyPort, '--mqtt-tcp', anyPort)
-    args.push('--mqtt-tcp-identity', tcpIdentity, '--log-level', 'warn')
-    args.push('--tls-cert', material.serverCertificate, '--tls-key', material.serverKey)
-    const launcher = join(root, 'bin', 'sealgate.js')
-    const child = startChild(pin, process.execPath, [...nodeOptions, launcher, ...args])
-    const ready = await waitFor(child, () =>
-      existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as Ready) : null,
-    )
-    if (ready.mqttTcp === null) throw new Error('the ready file names no plain TCP listener')
-    return { pid: child.pid, tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port, stop: child.stop }
-  },
+    async start(options) {
+      const { folder, material, pin, nodeOptions } = options
+      const readyFile = join(folder, 'ready.json')
+      const template = join(folder, 'template.json')
+      writeFileSync(template, JSON.stringify(benchTemplate(options), null, 2))
+      const anyPort = '127.0.0.1:0'
+      const args = ['serve', '--data-dir', join(folder, 'data'), '--ready-file', readyFile, '--apply', template]
+      args.push('--mqtts', anyPort, '--wss', anyPort, '--https', anyPort, '--mqtt-tcp', anyPort)
+      args.push('--mqtt-tcp-identity', tcpIdentity, '--log-level', 'warn')
+      args.push('--tls-cert', material.serverCertificate, '--tls-key', material.serverKey)
+      const child = startChild(pin, process.execPath, [...nodeOptions, launcher, ...args])
+      const ready = await waitFor(child, () =>
+        existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as Ready) : null,
+      )
+      if (ready.mqttTcp === null) throw new Error('the ready file names no plain TCP listener')
+      return { pid: child.pid, tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port, stop: child.stop }
+    },
+  }
 }
 
 const tcpIdentity = 'bench-tcp'

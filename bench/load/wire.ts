@@ -22,7 +22,7 @@ export interface ConnectFields {
 export function connectPacket(fields: ConnectFields): Buffer {
   const flags = (fields.cleanStart ? 0x02 : 0) | (fields.username === null ? 0 : 0x80)
   const head = Buffer.concat([text('MQTT'), Buffer.from([fields.version, flags]), twoBytes(fields.keepAliveSeconds)])
-  const parts = [head]
+  const parts: Uint8Array[] = [head]
   if (fields.version === 5) {
     // Session Expiry Interval of one hour for a session that is to outlive its connection.
     parts.push(fields.cleanStart ? Buffer.from([0]) : Buffer.from([5, 0x11, 0, 0, 0x0e, 0x10]))
@@ -38,7 +38,7 @@ export function subscribePacket(
   topicFilters: readonly string[],
   qos: 0 | 1,
 ): Buffer {
-  const parts = [twoBytes(packetIdentifier)]
+  const parts: Uint8Array[] = [twoBytes(packetIdentifier)]
   if (version === 5) parts.push(Buffer.from([0]))
   for (const topicFilter of topicFilters) parts.push(text(topicFilter), Buffer.from([qos]))
   return packet(0x82, parts)

@@ -1,0 +1,123 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import type { LoadResult } from '../../bench/load/job.ts'
+import { parseCpuList } from '../../bench/machine.ts'
+import { topSelfTimes } from '../../bench/profile.ts'
+import { renderCase, renderSummary } from '../../bench/report.ts'
+import { type CaseResult, differences, rowsOf, type Series } from '../../bench/results.ts'
+import { median, medianRatio, spread } from '../../bench/statistics.ts'
+
+const base: LoadResult = {
+  count: 1000,
+  seconds: 1,
+  brokerCpuSeconds: 0.5,
+  brokerSystemShare: 0.5,
+  loadCpuSeconds: 0.5,
+  latencyMs: null,
+  bytesPerConnection: null,
+  cipher: null,
+  fromMicros: 0,
+  toMicros: 1,
+}
+
+function series(
+  broker: string,
+  setting: string,
+  cpuSeconds: readonly number[],
+  more: Partial<LoadResult> = {},
+): Series {
+  const results = cpuSeconds.map((brokerCpuSeconds) => ({ ...base, ...more, brokerCpuSeconds }))
+  return { broker, version: '1', setting, results, failures: [] }
+}
+
+const traffic = (...all: Series[]): CaseResult => ({ name: 'x', title: 'X', kind: 'traffic', series: all })
+
+test('median, spread and the median of the ratios of each round', () => {
+  assert.equal(median([3, 1, 2]), 2)
+  assert.equal(median([4, 1, 2, 3]), 2.5)
+  assert.equal(spread([8, 10, 12]), 0.2)
+  // A machine that was slow in the second round for both changes no ratio.
+  assert.equal(medianRatio([10, 5, 10], [2, 1, 2]), 5)
+})
+
+test("the peer's better setting counts", () => {
+  const rows = rowsOf(
+    traffic(series('Sealgate', 'default', [0.1]), series('m', 'on', [0.5]), series('m', 'off', [0.25])),
+  )
+  assert.deepEqual(
+    rows.map(({ setting, counts, ratio }) => [setting, counts, ratio]),
+    [
+      ['default', true, null],
+      ['on', false, 5],
+      ['off', true, 2.5],
+    ],
+  )
+})
+
+test('for memory the setting that takes less counts', () => {
+  const idle = (broker: string, setting: string, bytesPerConnection: number) =>
+    series(broker, setting, [1], { bytesPerConnection })
+  const result: CaseResult = {
+    name: 'x',
+    title: 'X',
+    kind: 'idle',
+    series: [idle('Sealgate', 'default', 4096), idle('m', 'on', 2048), idle('m', 'off', 1024)],
+  }
+  assert.deepEqual(
+    rowsOf(result).map(({ counts, ratio }) => [counts, ratio]),
+    [
+      [true, null],
+      [false, 2],
+      [true, 4],
+    ],
+  )
+})
+
+test('a setting that failed never counts and is named in the notes', () => {
+  const failed = { ...series('m', 'on', []), failures: ['stalled'] }
+  const result = traffic(series('Sealgate', 'default', [0.1]), failed, series('m', 'off', [0.2]))
+  assert.deepEqual(
+    rowsOf(result).map(({ counts }) => counts),
+    [true, false, true],
+  )
+  assert.match(renderCase(result), /m \(on\) failed: stalled/)
+  assert.match(renderSummary([result]), /\| x \| 10k \| 2\.00× \|/)
+})
+
+test('a generator that is busier than the broker is said to be the limit', () => {
+  const bound = series('Sealgate', 'default', [0.4], { loadCpuSeconds: 0.99 })
+  assert.match(renderCase(traffic(bound)), /Generator-bound with Sealgate/)
+  assert.doesNotMatch(renderCase(traffic(series('Sealgate', 'default', [0.95]))), /Generator-bound/)
+})
+
+test('different cipher suites are reported', () => {
+  const rows = rowsOf(
+    traffic(series('a', '', [1], { cipher: 'TLSv1.3 A' }), series('b', '', [1], { cipher: 'TLSv1.3 B' })),
+  )
+  assert.deepEqual(differences(rows), ['cipher suites differ: TLSv1.3 A, TLSv1.3 B'])
+})
+
+test('self times are taken from the measured window, without idling', () => {
+  const frame = (functionName: string) => ({ functionName, url: '', lineNumber: 0 })
+  const profile = {
+    nodes: [
+      { id: 1, callFrame: frame('start') },
+      { id: 2, callFrame: frame('work') },
+      { id: 3, callFrame: frame('(idle)') },
+      { id: 4, callFrame: frame('write') },
+    ],
+    startTime: 1000,
+    samples: [1, 2, 3, 4, 1],
+    timeDeltas: [0, 100, 300, 50, 100],
+  }
+  assert.deepEqual(topSelfTimes(profile, 1100, 1499), [
+    { name: 'work', share: 0.75 },
+    { name: 'write', share: 0.25 },
+  ])
+})
+
+test('a list of cores as the kernel writes it', () => {
+  assert.deepEqual(parseCpuList('0-2,5'), [0, 1, 2, 5])
+  assert.deepEqual(parseCpuList('3'), [3])
+  assert.deepEqual(parseCpuList(''), [])
+})
