@@ -19,6 +19,8 @@ export interface ConnectEvidence {
   readonly authenticationMethod: string | null
   /** True when a password was sent (its value is never part of evidence). */
   readonly hasPassword: boolean
+  /** The password has the form of a JWT (`passwordLooksLikeToken` of secrets.ts); absent counts as false. */
+  readonly passwordLooksLikeToken?: boolean
   /** Resource name that the plain listener gives to every peer (S53); null on every other listener. */
   readonly plainIdentity: string | null
   /** Answers that were waited for; null: not asked. */

@@ -1,0 +1,41 @@
+import { hash } from 'node:crypto'
+import { type Certificate, type CertificateFailure, parseCertificate } from '../x509/certificate.ts'
+import { formatDistinguishedName } from '../x509/distinguished-name.ts'
+import type { ConnectEvidence } from './evidence.ts'
+import type { Trail } from './explanation.ts'
+
+/** The certificate whose key the peer proved to hold, as far as it can be read. */
+export type Leaf =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'malformed'; readonly failure: CertificateFailure; readonly sha256: string }
+  | { readonly kind: 'certificate'; readonly certificate: Certificate }
+
+export function readLeaf(evidence: ConnectEvidence): Leaf {
+  const der = evidence.peerChain[0]
+  // A plain listener proves no key: whatever claims to be a certificate there is none.
+  if (der === undefined || evidence.listener === 'mqtt-tcp') return { kind: 'none' }
+  const parsed = parseCertificate(der)
+  if (parsed.ok) return { kind: 'certificate', certificate: parsed.value }
+  return { kind: 'malformed', failure: parsed.error, sha256: hash('sha256', der, 'hex') }
+}
+
+/** Records what was presented. */
+export function traceLeaf(leaf: Leaf, trail: Trail): void {
+  switch (leaf.kind) {
+    case 'none':
+      trail.failed('certificate', { expected: 'a client certificate', detail: 'the peer sent none' })
+      return
+    case 'malformed':
+      trail.showed(leaf.sha256)
+      trail.failed('certificate', { detail: `${leaf.failure.reason} (octet ${leaf.failure.offset})` })
+      return
+    case 'certificate': {
+      const { certificate } = leaf
+      trail.showed(certificate.sha256)
+      trail.passed('certificate', {
+        presented: formatDistinguishedName(certificate.subject),
+        detail: `issued by ${formatDistinguishedName(certificate.issuer)}`,
+      })
+    }
+  }
+}

@@ -1,0 +1,89 @@
+import type { UnixSeconds } from '../base/time.ts'
+import type { NamespaceView } from '../registry/view.ts'
+import { judgePath } from './certification-path.ts'
+import { type AuthenticationContext, defaultSkew } from './context.ts'
+import type { Accepted, AuthenticationType, DecisionCode, Refused } from './decision.ts'
+import type { ConnectEvidence } from './evidence.ts'
+import type { Trail } from './explanation.ts'
+import type { Leaf } from './leaf.ts'
+import type { Principal } from './principal.ts'
+import { remedyFor } from './remedy.ts'
+
+/** Everything one decision works with. */
+export interface Case {
+  readonly leaf: Leaf
+  readonly evidence: ConnectEvidence
+  readonly view: NamespaceView
+  readonly context: AuthenticationContext
+  readonly trail: Trail
+}
+
+export function accept(
+  { trail }: Case,
+  accepted: {
+    readonly principal: Principal
+    readonly method: AuthenticationType
+    readonly validUntil: UnixSeconds | null
+    readonly caCertificateName: string | null
+  },
+): Accepted {
+  return { outcome: 'accepted', ...accepted, explanation: trail.explanation() }
+}
+
+/** @param provenPath null: not looked into yet */
+export function refuse(decided: Case, code: DecisionCode, provenPath: boolean | null = null): Refused {
+  const told = hintedCode(decided, code)
+  return {
+    outcome: 'refused',
+    code: told,
+    remedy: remedyFor(told),
+    provenPath: provenPath ?? reachesRegisteredCa(decided),
+    explanation: decided.trail.explanation(),
+  }
+}
+
+/** Codes behind which a token in the password field is the likelier cause: the peer never meant to use a certificate. */
+const withoutClient: ReadonlySet<DecisionCode> = new Set([
+  'noCertificate',
+  'usernameRequired',
+  'nameNotInCertificate',
+  'clientNotFound',
+])
+
+function hintedCode({ evidence, trail }: Case, code: DecisionCode): DecisionCode {
+  const hinted =
+    evidence.passwordLooksLikeToken === true &&
+    evidence.authenticationMethod === null &&
+    evidence.listener !== 'mqtt-tcp' &&
+    withoutClient.has(code)
+  if (!hinted) return code
+  trail.failed('password', {
+    expected: 'the token in Authentication Data',
+    detail: 'the password has the form of a JWT',
+  })
+  return 'tokenInPassword'
+}
+
+/**
+ * Whether the presented certificate leads to any registered CA. It changes no outcome, only who may read the code (S59)
+ * and where the record is kept (S61).
+ */
+function reachesRegisteredCa({ leaf, evidence, view, context }: Case): boolean {
+  if (leaf.kind !== 'certificate') return false
+  const { certificate } = leaf
+  const verdict = judgePath({
+    leaf: certificate,
+    sent: evidence.peerChain.slice(1),
+    issuers: null,
+    view,
+    now: context.now,
+    skew: context.skew ?? defaultSkew,
+    verdicts: context.verdicts ?? null,
+    mayDoPathWork: context.mayDoPathWork ?? always,
+  })
+  return verdict !== null && (verdict.kind === 'valid' || verdict.provenPath)
+}
+
+export function always(): boolean {
+  return true
+}

@@ -1,0 +1,141 @@
+import { formatUnixSeconds, type UnixSeconds, unixSeconds } from '../base/time.ts'
+import type { RegisteredClient } from '../registry/view.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import { checkThumbprintCertificate } from '../x509/path.ts'
+import { describePathFailure, judgePath } from './certification-path.ts'
+import { type ClockSkew, defaultSkew } from './context.ts'
+import type { Authentication, DecisionCode } from './decision.ts'
+import { accept, always, type Case, refuse } from './outcome.ts'
+import type { Principal } from './principal.ts'
+import { type MatchingScheme, matchField, matchThumbprint } from './validation-scheme.ts'
+
+/**
+ * Whether a registered client may be connected with the evidence at hand: state, certificate, dates, then its validation
+ * scheme. Steps behind the first failure are still looked at where that costs little, so that one record shows all
+ * there is to mend; the code is that of the first.
+ */
+export function judgeRegistryClient(client: RegisteredClient, decided: Case): Authentication {
+  const { leaf, evidence, trail } = decided
+  const onPlainListener = evidence.listener === 'mqtt-tcp'
+  if (!onPlainListener && leaf.kind === 'none') return refuse(decided, 'noCertificate')
+  if (!client.enabled) {
+    trail.failed('clientState', { expected: 'Enabled', presented: 'Disabled' })
+    return refuse(decided, 'clientDisabled')
+  }
+  trail.passed('clientState', { presented: 'Enabled' })
+  if (onPlainListener) return onPlain(client, decided)
+  if (leaf.kind !== 'certificate') return refuse(decided, 'certificateMalformed')
+  return client.validationScheme === 'ThumbprintMatch'
+    ? byThumbprint(client, leaf.certificate, decided)
+    : byPath(client, client.validationScheme, leaf.certificate, decided)
+}
+
+/** The configured identity, judged like any other client but for a certificate (S53). */
+function onPlain(client: RegisteredClient, decided: Case): Authentication {
+  if (client.name !== decided.evidence.plainIdentity) {
+    decided.trail.failed('client', { expected: decided.evidence.plainIdentity, presented: client.name })
+    return refuse(decided, 'clientNotFound')
+  }
+  return accept(decided, {
+    principal: principalOf(client),
+    method: 'PlainListener',
+    validUntil: null,
+    caCertificateName: null,
+  })
+}
+
+function byThumbprint(client: RegisteredClient, certificate: Certificate, decided: Case): Authentication {
+  const { trail, context } = decided
+  const skew = context.skew ?? defaultSkew
+  const dates = traceDates(certificate, decided, skew)
+  const match = matchThumbprint(certificate, client)
+  trail[match.matched ? 'passed' : 'failed']('thumbprint', match)
+  if (dates !== null) return refuse(decided, dates, match.matched ? true : null)
+  if (!match.matched) return refuse(decided, 'thumbprintMismatch')
+  const failure = checkThumbprintCertificate(certificate, context.now, skew)
+  if (failure !== null) {
+    const { code, ...facts } = describePathFailure(failure, [])
+    trail.failed('certificateStrength', facts)
+    return refuse(decided, code, true)
+  }
+  return accept(decided, {
+    principal: principalOf(client),
+    method: 'CertificateThumbprintMatch',
+    validUntil: firstSecondAfter(certificate.notAfter, skew),
+    caCertificateName: null,
+  })
+}
+
+function byPath(
+  client: RegisteredClient,
+  scheme: MatchingScheme,
+  certificate: Certificate,
+  decided: Case,
+): Authentication {
+  const { evidence, view, trail, context } = decided
+  const skew = context.skew ?? defaultSkew
+  const dates = traceDates(certificate, decided, skew)
+  const verdict = judgePath({
+    leaf: certificate,
+    sent: evidence.peerChain.slice(1),
+    issuers: client.issuers,
+    view,
+    now: context.now,
+    skew,
+    verdicts: context.verdicts ?? null,
+    mayDoPathWork: context.mayDoPathWork ?? always,
+  })
+  if (verdict === null) {
+    trail.skipped('certificationPath', { detail: 'not searched: too many attempts from this address or with this key' })
+  } else if (verdict.kind === 'valid') {
+    trail.passed('certificationPath', {
+      expected: `CA certificate ${verdict.caCertificateName}`,
+      presented: verdict.subjects.join(' <- '),
+      detail: `valid until ${formatUnixSeconds(verdict.notAfter)}`,
+    })
+  } else {
+    trail.failed('certificationPath', { ...verdict, detail: verdict.detail ?? verdict.code })
+  }
+  const match = matchField(certificate, client, scheme)
+  trail[match.matched ? 'passed' : 'failed']('nameMatch', { ...match, detail: match.detail ?? scheme })
+
+  if (verdict?.kind === 'invalid') return refuse(decided, verdict.code, verdict.provenPath)
+  if (dates !== null) return refuse(decided, dates, false)
+  if (!match.matched) return refuse(decided, 'nameMismatch', verdict !== null)
+  if (verdict === null) return refuse(decided, 'connectRateExceeded', false)
+  return accept(decided, {
+    principal: principalOf(client),
+    method: 'CACertificate',
+    validUntil: firstSecondAfter(verdict.notAfter, skew),
+    caCertificateName: verdict.caCertificateName,
+  })
+}
+
+/** Null when the certificate is valid now. */
+function traceDates(certificate: Certificate, { trail, context }: Case, skew: ClockSkew): DecisionCode | null {
+  const { now } = context
+  const { notBefore, notAfter } = certificate
+  const facts = {
+    expected: `${formatUnixSeconds(notBefore)} to ${formatUnixSeconds(notAfter)}`,
+    presented: formatUnixSeconds(now),
+  }
+  if (now < notBefore - skew.notBeforeSeconds) {
+    trail.failed('validity', { ...facts, detail: `valid in ${notBefore - now} s` })
+    return 'certificateNotYetValid'
+  }
+  if (now > notAfter + skew.notAfterSeconds) {
+    trail.failed('validity', { ...facts, detail: `expired ${now - notAfter} s ago` })
+    return 'certificateExpired'
+  }
+  trail.passed('validity', facts)
+  return null
+}
+
+/** RFC 5280 4.1.2.5: notAfter is the last second at which the certificate is valid. */
+function firstSecondAfter(notAfter: UnixSeconds, skew: ClockSkew): UnixSeconds {
+  return unixSeconds(notAfter + skew.notAfterSeconds + 1)
+}
+
+function principalOf({ uid, authenticationName, foldedName }: RegisteredClient): Principal {
+  return { kind: 'registryClient', uid, authenticationName, foldedName }
+}
