@@ -14,7 +14,7 @@ import { importPublicKey, type PublicKeyFacts, readPublicKeyInfo } from './publi
 export interface Certificate {
   readonly der: Uint8Array
   readonly tbsCertificate: Uint8Array
-  readonly version: 1 | 2 | 3
+  readonly version: 1 | 3
   readonly serialNumber: bigint
   readonly issuer: DistinguishedName
   readonly subject: DistinguishedName
@@ -136,17 +136,17 @@ function readCertificate(der: Uint8Array, reader: DerReader): Fields {
   }
 }
 
-function readVersion(tbs: DerReader): 1 | 2 | 3 {
+function readVersion(tbs: DerReader): 1 | 3 {
   if (tbs.peek() !== constructed(0)) return 1
   const version = tbs.enter(constructed(0), 'version')
-  const value = version.smallInteger('version')
+  // Version 1 is the default and is not encoded; version 2 was made for unique identifiers, and nobody uses them.
+  if (version.smallInteger('version') !== 2) version.fail('version: neither 1 nor 3')
   version.finish('version')
-  if (value !== 1 && value !== 2) tbs.fail('version: neither 2 nor 3') // version 1 is the default and is not encoded
-  return value === 1 ? 2 : 3
+  return 3
 }
 
-/** issuerUniqueID and subjectUniqueID: allowed since version 2, used by nobody, without meaning for us. */
-function skipUniqueIdentifiers(tbs: DerReader, version: 1 | 2 | 3): void {
+/** issuerUniqueID and subjectUniqueID have no meaning for us; RFC 5280 4.1.2.8 asks to read past them. */
+function skipUniqueIdentifiers(tbs: DerReader, version: 1 | 3): void {
   for (const tag of [primitive(1), primitive(2)]) {
     if (tbs.peek() !== tag) continue
     if (version === 1) tbs.fail('unique identifier in a version 1 certificate')
@@ -154,9 +154,9 @@ function skipUniqueIdentifiers(tbs: DerReader, version: 1 | 2 | 3): void {
   }
 }
 
-function readExtensionsOf(tbs: DerReader, version: 1 | 2 | 3): Extensions {
+function readExtensionsOf(tbs: DerReader, version: 1 | 3): Extensions {
   if (tbs.peek() !== constructed(3)) return noExtensions
-  if (version !== 3) tbs.fail(`extensions in a version ${version} certificate`)
+  if (version !== 3) tbs.fail('extensions in a version 1 certificate')
   const outer = tbs.enter(constructed(3), 'extensions')
   const extensions = readExtensions(outer)
   outer.finish('extensions')
