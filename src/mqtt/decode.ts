@@ -70,7 +70,12 @@ export function decodePacket(
   version: ProtocolVersion,
   from: Sender,
 ): Result<Packet, PacketFailure> {
-  const first = bytes[start]!
+  return decodeWith(new PacketReader(bytes, bodyStart, end, version), bytes[start]!, from)
+}
+
+/** The same with a reader of the caller's, which stands behind the fixed header; `annotate` brings one that notes. */
+export function decodeWith(reader: PacketReader, first: number, from: Sender): Result<Packet, PacketFailure> {
+  const version = reader.version
   const type = packetTypes[first >> 4]
   const flags = first & 0x0f
   if (type === undefined || (type === 'AUTH' && version === 4)) {
@@ -84,7 +89,6 @@ export function decodePacket(
     const place = own ?? (version === 5 ? '2.1.3-1' : '2.2.2-1')
     return err(malformed(version, place, `flags of ${type} are ${hexByte(flags)}`))
   }
-  const reader = new PacketReader(bytes, bodyStart, end, version)
   const packet = decodeBody(reader, type, flags, from === 'server')
   return reader.failure === null ? ok(packet) : err(reader.failure)
 }
