@@ -1,7 +1,7 @@
 import type { ConnectsJob, IdleJob, TrafficJob } from './load/job.ts'
 
 /** A job without what is only known when a broker runs, or what the command line decides. */
-type Open<Job> = Omit<Job, 'target' | 'brokerPid' | 'warmupMs' | 'measureMs'>
+type Open<Job> = Omit<Job, 'target' | 'brokerPid' | 'brokerCore' | 'warmupMs' | 'measureMs'>
 export type CaseJob = Open<TrafficJob> | Open<ConnectsJob> | Open<IdleJob>
 
 export type PeerName = 'mosquitto' | 'aedes' | 'FlashMQ' | 'bare Node server'

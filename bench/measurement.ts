@@ -46,14 +46,14 @@ export async function measureOnce(plan: RunPlan, one: Case, driver: Driver, sett
 }
 
 function jobFor(plan: RunPlan, one: Case, broker: RunningBroker): LoadJob {
-  const { material, warmupMs, measureMs } = plan
+  const { material, pinning, warmupMs, measureMs } = plan
   const identities = one.deviceCa === 'rsa' ? material.rsaDevices : material.devices
   const tls = { serverName: material.serverName, identities }
   const target: Target =
     one.transport === 'tcp'
       ? { host: '127.0.0.1', port: broker.tcpPort, tls: null }
       : { host: '127.0.0.1', port: broker.tlsPort, tls }
-  const common = { target, brokerPid: broker.pid, warmupMs, measureMs }
+  const common = { target, brokerPid: broker.pid, brokerCore: pinning.brokerCore, warmupMs, measureMs }
   const { job } = one
   if (job.kind === 'idle') return { ...job, ...common, connections: plan.connections ?? job.connections }
   return { ...job, ...common }

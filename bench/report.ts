@@ -13,6 +13,8 @@ export interface RunFacts {
 /** Share of its core above which the generator, not the broker, may be what limits the wall-clock figure. */
 const generatorBound = 0.95
 const brokerBound = 0.9
+/** Above this share of others on the broker's core its caches are not its own, and figures are too low. */
+const disturbedShare = 0.1
 
 export function renderCase(result: CaseResult): string {
   const rows = rowsOf(result)
@@ -49,6 +51,12 @@ function notesOf(kind: CaseResult['kind'], rows: readonly Row[]): string[] {
   if (kind !== 'idle' && bound.length > 0) {
     const names = [...new Set(bound.map(({ broker }) => broker))].join(', ')
     notes.push(`Generator-bound with ${names}: "per second" says what the generator can do; the CPU figure holds.`)
+  }
+  const disturbed = Math.max(...rows.map(({ othersShare }) => othersShare || 0))
+  if (disturbed > disturbedShare) {
+    notes.push(
+      `Disturbed: other processes took up to ${percent(disturbed)} of the broker's core (median of the rounds).`,
+    )
   }
   for (const row of rows) {
     for (const failure of new Set(row.failures)) notes.push(`${row.broker} (${row.setting}) failed: ${failure}`)

@@ -32,6 +32,7 @@ export interface Row {
   readonly brokerBusy: number
   readonly systemShare: number
   readonly loadBusy: number
+  readonly othersShare: number
   /** Ours to this one in the same rounds; for memory too, where less is better. null for ourselves. */
   readonly ratio: number | null
   /** Whether this is the setting of its broker that counts. */
@@ -65,6 +66,7 @@ export function rowsOf({ kind, series }: CaseResult): Row[] {
       brokerBusy: of(({ brokerCpuSeconds, seconds }) => brokerCpuSeconds / seconds),
       systemShare: of(({ brokerSystemShare }) => brokerSystemShare),
       loadBusy: of(({ loadCpuSeconds, seconds }) => loadCpuSeconds / seconds),
+      othersShare: of(({ othersShare }) => othersShare ?? 0),
       ratio: ours === undefined || ours === one ? null : medianRatio(figures(ours), figures(one)),
       counts: one === best,
       p50: latency('p50'),

@@ -118,7 +118,9 @@ function describe(one: Case, result: LoadResult): string {
   const figure = figureOf(one.job.kind, result)
   if (one.job.kind === 'idle') return `${(figure / 1024).toFixed(1)} KiB per connection`
   const share = (seconds: number) => `${Math.round((100 * seconds) / result.seconds)} %`
-  const busy = `broker ${share(result.brokerCpuSeconds)}, load ${share(result.loadCpuSeconds)}`
+  const busy =
+    `broker ${share(result.brokerCpuSeconds)}, load ${share(result.loadCpuSeconds)}, ` +
+    `others ${Math.round(100 * (result.othersShare ?? 0))} %`
   return `${Math.round(figure)} per CPU second, ${Math.round(result.count / result.seconds)} per second; ${busy}`
 }
 

@@ -25,7 +25,7 @@ export async function runConnects(job: ConnectsJob): Promise<LoadResult> {
   }
   const lanes = Array.from({ length: job.concurrency }, lane)
   const failed = Promise.all(lanes).then(() => new Promise<never>(() => {}))
-  const measured = await Promise.race([measure(job.brokerPid, job.warmupMs, job.measureMs, () => accepted), failed])
+  const measured = await Promise.race([measure(job, () => accepted), failed])
   stopping = true
   await Promise.all(lanes)
   return { ...measured, latencyMs: null, bytesPerConnection: null, cipher }

@@ -27,6 +27,7 @@ export async function runIdle(job: IdleJob): Promise<LoadResult> {
     brokerCpuSeconds: readCpu(brokerPid).seconds - cpu.seconds,
     brokerSystemShare: 0,
     loadCpuSeconds: 0,
+    othersShare: null,
     latencyMs: null,
     bytesPerConnection: (after - before) / job.connections,
     cipher,

@@ -22,6 +22,8 @@ interface JobBase {
   readonly version: MqttVersion
   /** The broker's process; its CPU time is read at the very instants at which messages are counted. */
   readonly brokerPid: number
+  /** The core the broker is pinned to; null when it may run anywhere. */
+  readonly brokerCore: number | null
 }
 
 export interface TrafficJob extends JobBase {
@@ -78,6 +80,8 @@ export interface LoadResult {
   /** Share of the broker's CPU time spent in the kernel, 0 to 1. */
   readonly brokerSystemShare: number
   readonly loadCpuSeconds: number
+  /** Share of the broker's core that other processes took, 0 to 1: a busy machine shows. null when nothing is pinned. */
+  readonly othersShare: number | null
   readonly latencyMs: Latency | null
   /** Resident bytes per connection; idle jobs only. */
   readonly bytesPerConnection: number | null

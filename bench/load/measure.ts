@@ -1,10 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { type CpuReading, readCpu } from './process-cpu.ts'
+import type { TrafficJob } from './job.ts'
+import { type CpuReading, readCoreBusySeconds, readCpu } from './process-cpu.ts'
 
 interface Snapshot {
   readonly count: number
   readonly micros: number
   readonly broker: CpuReading
+  readonly coreBusySeconds: number | null
   readonly loadMicros: number
 }
 
@@ -14,37 +16,48 @@ export interface Measured {
   readonly brokerCpuSeconds: number
   readonly brokerSystemShare: number
   readonly loadCpuSeconds: number
+  readonly othersShare: number | null
   readonly fromMicros: number
   readonly toMicros: number
 }
 
+export type MeasuredJob = Pick<TrafficJob, 'brokerPid' | 'brokerCore' | 'warmupMs' | 'measureMs'>
+
 /** Lets the load run for `warmupMs`, then measures for `measureMs`; counter and CPU time are read at the same instants. */
 export async function measure(
-  brokerPid: number,
-  warmupMs: number,
-  measureMs: number,
+  job: MeasuredJob,
   count: () => number,
   onStart: () => void = () => {},
 ): Promise<Measured> {
-  await sleep(warmupMs)
+  await sleep(job.warmupMs)
   onStart()
-  const from = snapshot(brokerPid, count())
-  await sleep(measureMs)
-  const to = snapshot(brokerPid, count())
+  const from = snapshot(job, count())
+  await sleep(job.measureMs)
+  const to = snapshot(job, count())
+  const seconds = (to.micros - from.micros) / 1e6
+  const brokerCpuSeconds = to.broker.seconds - from.broker.seconds
   const ticks = to.broker.totalTicks - from.broker.totalTicks
   return {
     count: to.count - from.count,
-    seconds: (to.micros - from.micros) / 1e6,
-    brokerCpuSeconds: to.broker.seconds - from.broker.seconds,
+    seconds,
+    brokerCpuSeconds,
     brokerSystemShare: ticks === 0 ? 0 : (to.broker.systemTicks - from.broker.systemTicks) / ticks,
     loadCpuSeconds: (to.loadMicros - from.loadMicros) / 1e6,
+    othersShare: othersShare(from, to, brokerCpuSeconds / seconds),
     fromMicros: from.micros,
     toMicros: to.micros,
   }
 }
 
-function snapshot(pid: number, count: number): Snapshot {
+function othersShare(from: Snapshot, to: Snapshot, brokerShare: number): number | null {
+  if (from.coreBusySeconds === null || to.coreBusySeconds === null) return null
+  const busy = ((to.coreBusySeconds - from.coreBusySeconds) * 1e6) / (to.micros - from.micros)
+  return Math.max(0, busy - brokerShare)
+}
+
+function snapshot({ brokerPid, brokerCore }: MeasuredJob, count: number): Snapshot {
   const own = process.cpuUsage()
   const micros = Number(process.hrtime.bigint() / 1000n)
-  return { count, micros, broker: readCpu(pid), loadMicros: own.user + own.system }
+  const coreBusySeconds = brokerCore === null ? null : readCoreBusySeconds(brokerCore)
+  return { count, micros, broker: readCpu(brokerPid), coreBusySeconds, loadMicros: own.user + own.system }
 }

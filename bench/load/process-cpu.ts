@@ -32,6 +32,14 @@ function ticksOf(stat: string): { user: number; system: number } {
   return { user: Number(fields[11]), system: Number(fields[12]) }
 }
 
+/** Seconds that a core was not idle since the machine started; 0 where that is not known. */
+export function readCoreBusySeconds(core: number): number {
+  const line = new RegExp(`^cpu${core} (.*)$`, 'm').exec(readFileSync('/proc/stat', 'utf8'))?.[1]
+  if (line === undefined) return 0
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softirq = 0, steal = 0] = line.split(' ').map(Number)
+  return (user + nice + system + irq + softirq + steal) / 100
+}
+
 export function readResidentBytes(pid: number): number {
   const kilobytes = /^VmRSS:\s+(\d+) kB$/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]
   if (kilobytes === undefined) throw new Error(`no resident size for process ${pid}`)

@@ -255,7 +255,7 @@ class Traffic {
   }
 
   async run(): Promise<LoadResult> {
-    const { brokerPid, warmupMs, measureMs, messagesPerSecond } = this.#job
+    const { messagesPerSecond } = this.#job
     const cipher = this.#subscribers[0]!.link.cipher
     const churn =
       this.#job.churnPerSecond > 0 ? setInterval(() => this.#churn(), 1000 / this.#job.churnPerSecond) : null
@@ -268,9 +268,7 @@ class Traffic {
     }
     try {
       const measuring = measure(
-        brokerPid,
-        warmupMs,
-        measureMs,
+        this.#job,
         () => this.#delivered,
         () => this.#latency.reset(),
       )

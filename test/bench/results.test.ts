@@ -13,6 +13,7 @@ const base: LoadResult = {
   brokerCpuSeconds: 0.5,
   brokerSystemShare: 0.5,
   loadCpuSeconds: 0.5,
+  othersShare: null,
   latencyMs: null,
   bytesPerConnection: null,
   cipher: null,
@@ -88,6 +89,11 @@ test('a generator that is busier than the broker is said to be the limit', () =>
   const bound = series('Sealgate', 'default', [0.4], { loadCpuSeconds: 0.99 })
   assert.match(renderCase(traffic(bound)), /Generator-bound with Sealgate/)
   assert.doesNotMatch(renderCase(traffic(series('Sealgate', 'default', [0.95]))), /Generator-bound/)
+})
+
+test('a machine that was busy with other work is named', () => {
+  assert.match(renderCase(traffic(series('a', '', [1], { othersShare: 0.4 }))), /other processes took up to 40 %/)
+  assert.doesNotMatch(renderCase(traffic(series('a', '', [1], { othersShare: 0.05 }))), /Disturbed/)
 })
 
 test('different cipher suites are reported', () => {
