@@ -14,7 +14,7 @@ export interface RunFacts {
 const generatorBound = 0.95
 const brokerBound = 0.9
 /** Above this share of others on the broker's core its caches are not its own, and figures are too low. */
-const disturbedShare = 0.1
+export const disturbedShare = 0.1
 
 export function renderCase(result: CaseResult): string {
   const rows = rowsOf(result)
