@@ -48,7 +48,7 @@ export class Framer {
     return this.#stopped
   }
 
-  /** Holds from the next header on: a limit known only after CONNECT never applies to bytes already accepted. */
+  /** Holds at once, also for a packet that has begun and not ended. */
   setMaximum(maximumPacketSizeBytes: number): void {
     this.#maximumPacketSizeBytes = maximumPacketSizeBytes
   }
