@@ -5,6 +5,8 @@ import { decodeAscii } from './text.ts'
 
 /** RFC 5280 4.2.1.10, ready for comparison. */
 export interface NameConstraints {
+  /** The extension's value as encoded. */
+  readonly der: Uint8Array
   readonly permitted: readonly Subtree[]
   readonly excluded: readonly Subtree[]
 }
@@ -42,12 +44,14 @@ export interface ComparisonBudget {
 /** Reads the content of the extension; faults are left in the reader. Empty lists are malformed. */
 export function readNameConstraints(value: DerReader): NameConstraints {
   const what = 'nameConstraints'
+  const start = value.offset
   const inner = value.sequence(what)
+  const der = value.bytes.subarray(start, value.offset)
   const permitted = readSubtrees(inner, 0)
   const excluded = readSubtrees(inner, 1)
   if (permitted === null && excluded === null) value.fail(`${what}: empty`)
   inner.finish(what)
-  return { permitted: permitted ?? [], excluded: excluded ?? [] }
+  return { der, permitted: permitted ?? [], excluded: excluded ?? [] }
 }
 
 function readSubtrees(inner: DerReader, number: 0 | 1): readonly Subtree[] | null {
@@ -216,7 +220,7 @@ function show(name: GeneralName): string {
  * @returns the first violation; `'budget'` when the comparisons are used up, which is a refusal too; null: all fit
  */
 export function violatedConstraint(
-  constraints: NameConstraints,
+  constraints: Pick<NameConstraints, 'permitted' | 'excluded'>,
   names: ConstrainedNames,
   budget: ComparisonBudget,
 ): NameConstraintViolation | 'budget' | null {

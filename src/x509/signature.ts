@@ -1,4 +1,4 @@
-import { constants, verify } from 'node:crypto'
+import { constants, createVerify, verify } from 'node:crypto'
 import type { AlgorithmIdentifier } from './algorithm-identifier.ts'
 import type { Certificate } from './certificate.ts'
 import { constructed, DerReader, Tag } from './der.ts'
@@ -145,5 +145,59 @@ export function verifySignature(
     }
   } catch {
     return false
+  }
+}
+
+/**
+ * The same for content of many megabytes, a part at a time: each step hashes at most `octets`. Edwards curves hash the
+ * whole at once, as their signatures are made over the content itself.
+ */
+export function* verifySignatureInParts(
+  scheme: SignatureScheme,
+  signed: Uint8Array,
+  signature: Uint8Array,
+  issuer: Pick<Certificate, 'publicKey' | 'publicKeyFacts'>,
+  octets: number,
+): Generator<undefined, boolean> {
+  const key = issuer.publicKey
+  if (!('hash' in scheme) || key === null || !fits(scheme, issuer.publicKeyFacts)) {
+    return verifySignature(scheme, signed, signature, issuer)
+  }
+  const verifier = createVerify(scheme.hash)
+  for (let at = 0; at < signed.length; at += octets) {
+    verifier.update(signed.subarray(at, at + octets))
+    yield undefined
+  }
+  try {
+    switch (scheme.kind) {
+      case 'RSASSA-PKCS1-v1_5':
+        return verifier.verify({ key, padding: constants.RSA_PKCS1_PADDING }, signature)
+      case 'RSASSA-PSS':
+        return verifier.verify(
+          { key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength: scheme.saltLength },
+          signature,
+        )
+      case 'ECDSA':
+        return verifier.verify({ key, dsaEncoding: 'der' }, signature)
+    }
+  } catch {
+    return false
+  }
+}
+
+/** What one verification with this key costs, in units of one on P-256 (about 60 µs); measured on OpenSSL 3.5. */
+export function verificationCost(key: PublicKeyFacts): number {
+  switch (key.kind) {
+    case 'RSA':
+    case 'RSASSA-PSS':
+      return key.modulusBits <= 4096 ? 1 : 8
+    case 'EC':
+      return key.curve === 'P-256' ? 1 : key.curve === 'P-384' ? 10 : 20
+    case 'Ed25519':
+      return 2
+    case 'Ed448':
+      return 4
+    case 'other':
+      return 20
   }
 }
