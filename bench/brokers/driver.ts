@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
+import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Material } from '../certificates.ts'
 
@@ -49,21 +51,22 @@ export interface Child {
   stop(): Promise<void>
 }
 
-export function startChild(pin: readonly string[], command: string, args: readonly string[]): Child {
+/** Standard error goes to a file, so that reading it takes no time of anybody's core. */
+export function startChild({ pin, folder }: StartOptions, command: string, args: readonly string[]): Child {
   const [program, ...rest] = [...pin, command, ...args]
-  const child = spawn(program!, rest, { stdio: ['ignore', 'ignore', 'pipe'] })
-  let tail = ''
-  child.stderr.setEncoding('utf8').on('data', (text: string) => {
-    tail = (tail + text).slice(-2_000)
-  })
+  const log = join(folder, 'stderr.log')
+  const descriptor = openSync(log, 'w')
+  const child = spawn(program!, rest, { stdio: ['ignore', 'ignore', descriptor] })
+  closeSync(descriptor)
+  let failure = ''
   child.on('error', (error) => {
-    tail += error.message
+    failure = error.message
   })
   const gone = once(child, 'close').catch(() => {})
   return {
     process: child,
     pid: child.pid ?? -1,
-    errors: () => tail.trim(),
+    errors: () => (failure === '' ? readFileSync(log, 'utf8').trim().slice(-2_000) : failure),
     stop: async () => {
       if (child.exitCode === null && child.signalCode === null) child.kill('SIGTERM')
       const cut = setTimeout(() => child.kill('SIGKILL'), 12_000)

@@ -17,7 +17,7 @@ export const flashmq: Driver = {
   },
 
   async start(options) {
-    const { folder, material, setting, pin } = options
+    const { folder, material, setting } = options
     const [tcpPort, tlsPort] = [await freePort(), await freePort()]
     const storage = join(folder, 'storage')
     mkdirSync(storage)
@@ -33,7 +33,7 @@ export const flashmq: Driver = {
     ]
     const common = ['thread_count 1', 'log_level error', `storage_dir ${storage}`]
     writeFileSync(config, `${[...common, listen(tcpPort, []), listen(tlsPort, tls)].join('\n')}\n`)
-    const child = startChild(pin, 'flashmq', ['--config-file', config])
+    const child = startChild(options, 'flashmq', ['--config-file', config])
     await waitFor(child, () => accepts(tlsPort))
     return { pid: child.pid, tcpPort, tlsPort, stop: child.stop }
   },

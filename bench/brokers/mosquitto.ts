@@ -29,7 +29,7 @@ export const mosquitto: Driver = {
   },
 
   async start(options) {
-    const { folder, material, setting, pin } = options
+    const { folder, material, setting } = options
     const [tcpPort, tlsPort] = [await freePort(), await freePort()]
     const lines = [
       'per_listener_settings true',
@@ -53,7 +53,7 @@ export const mosquitto: Driver = {
     const config = join(folder, 'mosquitto.conf')
     writeFileSync(config, `${lines.filter((line) => line !== 'user ').join('\n')}\n`)
     const program = runs(programs[0]!) === null ? programs[1]! : programs[0]!
-    const child = startChild(pin, program, ['-c', config])
+    const child = startChild(options, program, ['-c', config])
     await waitFor(child, () => accepts(tlsPort))
     return { pid: child.pid, tcpPort, tlsPort, stop: child.stop }
   },

@@ -21,7 +21,7 @@ export interface NodePeerReady {
 }
 
 async function startPeer(peer: NodePeerOptions['peer'], module: string | null, options: StartOptions) {
-  const { folder, material, setting, pin, nodeOptions } = options
+  const { folder, material, setting, nodeOptions } = options
   const readyFile = join(folder, 'ready.json')
   const told: NodePeerOptions = {
     peer,
@@ -33,7 +33,7 @@ async function startPeer(peer: NodePeerOptions['peer'], module: string | null, o
     key: material.serverKey,
   }
   const script = join(import.meta.dirname, 'node-peer-server.ts')
-  const child = startChild(pin, process.execPath, [...nodeOptions, script, JSON.stringify(told)])
+  const child = startChild(options, process.execPath, [...nodeOptions, script, JSON.stringify(told)])
   const ready = await waitFor(child, () =>
     existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as NodePeerReady) : null,
   )

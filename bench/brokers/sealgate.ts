@@ -20,16 +20,18 @@ export function sealgateAt(root: string, name = 'Sealgate'): Driver {
     },
 
     async start(options) {
-      const { folder, material, pin, nodeOptions } = options
+      const { folder, material, nodeOptions } = options
       const readyFile = join(folder, 'ready.json')
       const template = join(folder, 'template.json')
       writeFileSync(template, JSON.stringify(benchTemplate(options), null, 2))
       const anyPort = '127.0.0.1:0'
       const args = ['serve', '--data-dir', join(folder, 'data'), '--ready-file', readyFile, '--apply', template]
       args.push('--mqtts', anyPort, '--wss', anyPort, '--https', anyPort, '--mqtt-tcp', anyPort)
-      args.push('--mqtt-tcp-identity', tcpIdentity, '--log-level', 'warn')
+      args.push('--mqtt-tcp-identity', tcpIdentity)
+      // All of the load comes from one address, which the default allowance of an address is not made for.
+      for (const limit of rateLimits) args.push(limit, '1000000')
       args.push('--tls-cert', material.serverCertificate, '--tls-key', material.serverKey)
-      const child = startChild(pin, process.execPath, [...nodeOptions, launcher, ...args])
+      const child = startChild(options, process.execPath, [...nodeOptions, launcher, ...args])
       const ready = await waitFor(child, () =>
         existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as Ready) : null,
       )
@@ -39,6 +41,12 @@ export function sealgateAt(root: string, name = 'Sealgate'): Driver {
   }
 }
 
+const rateLimits = [
+  '--handshake-rate-per-address',
+  '--handshake-burst-per-address',
+  '--handshake-rate',
+  '--handshake-burst',
+]
 const tcpIdentity = 'bench-tcp'
 const namespaceName = 'bench'
 
