@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict'
+import type { Authentication } from '../../src/auth/decision.ts'
 import type { ConnectEvidence } from '../../src/auth/evidence.ts'
 import { fold } from '../../src/base/fold.ts'
 import type { NamespaceId } from '../../src/ports/engine.ts'
+import type { DecisionStep } from '../../src/ports/events.ts'
 import { type AttributeQuery, parseAttributeQuery } from '../../src/registry/attribute-query.ts'
 import { limitsOf } from '../../src/registry/profile.ts'
 import { parseTopicTemplate, type TopicTemplate } from '../../src/registry/topic-template.ts'
@@ -204,4 +206,16 @@ export function evidenceOf(facts: Partial<ConnectEvidence> = {}): ConnectEvidenc
     webhook: null,
     ...facts,
   }
+}
+
+/** The client that a decision accepts, or the code of its refusal. */
+export function verdictOf(result: Authentication): string {
+  return result.outcome === 'accepted' ? `accepted ${result.principal.authenticationName}` : result.code
+}
+
+/** The step of that name; a test that asks for a missing one fails. */
+export function stepOf(result: Authentication, name: string): DecisionStep {
+  const found = result.explanation.steps.find(({ step }) => step === name)
+  assert.ok(found !== undefined, `no step ${name}: ${JSON.stringify(result.explanation.steps)}`)
+  return found
 }
