@@ -4,6 +4,14 @@ import type { Commit, CommitResult } from '../ports/engine.ts'
 /** Repeats come within one retry or one restart; a busy broker makes some thousand commits per second. */
 const remembered = 65_536
 
+/** Checked before anything of a commit is applied: what throws later would leave half of it behind. */
+export function assertBodiesExist(commit: Commit): void {
+  const count = commit.bodies.length
+  const check = (body: number): void => assert(body >= 0 && body < count, `a commit names body ${body} of ${count}`)
+  for (const { messages } of commit.appends) for (const { body } of messages) check(body)
+  for (const { body } of commit.retain) if (body !== null) check(body)
+}
+
 /** Cheap mark of a commit's content: an id that comes back with another one is a bug that would lose messages. */
 export function commitMark(commit: Commit): string {
   let bytes = 0

@@ -54,6 +54,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
       soon.clear()
       for (const stop of [...stops]) stop()
       cluster.disconnect(node)
+      sessions.abandon(node)
     }
     function guard(): void {
       if (!writer.open) throw unavailable('closed')

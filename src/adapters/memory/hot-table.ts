@@ -1,4 +1,4 @@
-import { assert, unreachable } from '../../base/assert.ts'
+import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
 import type {
   Append,
@@ -12,7 +12,7 @@ import type {
   Stop,
 } from '../../ports/engine.ts'
 import { throwLater } from '../callbacks.ts'
-import { commitMark, OperationIds } from '../operation-ids.ts'
+import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
 import { comparePositions } from '../positions.ts'
 import type { RetainedTable } from './retained-table.ts'
 import type { MemorySession, SessionTable } from './session-table.ts'
@@ -38,6 +38,7 @@ export class HotTable {
   commit(commit: Commit, now: UnixMillis): CommitResult {
     const repeat = this.#applied.repeatOf(commit)
     if (repeat !== undefined) return repeat
+    assertBodiesExist(commit)
     const bodies = commit.bodies.map((body) => new Uint8Array(body))
 
     // Owner operations go first: what they acknowledge makes room for what is appended.
@@ -52,7 +53,7 @@ export class HotTable {
     }
     for (const { namespace, topicName, body, expiresAt } of commit.retain) {
       if (body === null) this.#retained.remove(namespace, topicName)
-      else this.#retained.set(namespace, { topicName, body: bodyAt(bodies, body), expiresAt })
+      else this.#retained.set(namespace, { topicName, body: bodies[body] as Uint8Array, expiresAt })
     }
     const overflow = new Map<SessionUid, { readonly session: SessionUid; dropped: number; ended: boolean }>()
     const appended = new Map<MemorySession, QueuedMessage[]>()
@@ -97,7 +98,7 @@ export class HotTable {
     const news = append.messages.map(({ body, ...delivery }, index) => ({
       ...delivery,
       position: { entry, index },
-      body: bodyAt(bodies, body),
+      body: bodies[body] as Uint8Array,
     }))
     for (const message of news) queue.push(message)
     const tooMuch = (): boolean => queue.messages > maximumMessages || queue.bytes > maximumBytes
@@ -151,7 +152,7 @@ export class HotTable {
     if (session.queue === null) return
     // A cursor never goes back, and never ahead of what was appended: it would swallow what comes later.
     if (session.acknowledged !== null && comparePositions(upTo, session.acknowledged) <= 0) return
-    assert(upTo.entry <= this.#entry, 'a position that was never given out is acknowledged')
+    if (upTo.entry > this.#entry) return
     session.acknowledged = upTo
     session.queue.acknowledge(upTo)
     for (const [packetIdentifier, { position }] of session.outgoing) {
@@ -180,10 +181,4 @@ export class HotTable {
     tails?.delete(tail)
     if (tails?.size === 0) this.#tails.delete(tail.fence.session)
   }
-}
-
-function bodyAt(bodies: readonly Uint8Array[], index: number): Uint8Array {
-  const body = bodies[index]
-  assert(body !== undefined, `a commit names body ${index} of ${bodies.length}`)
-  return body
 }

@@ -61,6 +61,8 @@ export class SessionTable {
   readonly #byUid = new Map<SessionUid, MemorySession>()
   readonly #namespaces = new Map<NamespaceId, NamespaceSessions>()
   readonly #online = new Map<NodeId, Set<MemorySession>>()
+  /** Connected to a process that is gone. */
+  readonly #abandoned = new Set<MemorySession>()
   readonly #due = new SortedList<Due>((a, b) => a.at - b.at || byCodeUnits(a.uid, b.uid))
   /** True: sessions that end with their connection have a queue as well, since other nodes must reach it. */
   readonly #alwaysStored: boolean
@@ -115,6 +117,10 @@ export class SessionTable {
       if (at > time || found.length >= limit) break
       found.push((this.#byUid.get(uid) as MemorySession).record)
     }
+    for (const session of this.#abandoned) {
+      if (found.length >= limit) break
+      found.push(session.record)
+    }
     for (const [node, sessions] of this.#online) {
       if (!isGone(node)) continue
       for (const session of sessions) {
@@ -123,6 +129,12 @@ export class SessionTable {
       }
     }
     return found
+  }
+
+  /** The node's process is gone; when the node comes back, it is another process. */
+  abandon(node: NodeId): void {
+    for (const session of this.#online.get(node) ?? []) this.#abandoned.add(session)
+    this.#online.delete(node)
   }
 
   *routes(): Generator<RouteChange> {
@@ -359,6 +371,7 @@ export class SessionTable {
     const { node, uid } = session.record
     const at = dueTime(session.record)
     if (at !== null) this.#due.delete({ at, uid })
+    this.#abandoned.delete(session)
     if (node !== null) deleteFrom(this.#online, node, session)
   }
 }

@@ -1,0 +1,2 @@
+import type { EngineUnderTest } from './world.ts'
+export function modelContract(_adapter: EngineUnderTest): void {}
