@@ -27,6 +27,8 @@ export interface EngineUnderTest {
   readonly severalNodes: boolean
   /** Where the messages of a new session that ends with its connection wait. */
   readonly transientQueue: 'memory' | 'stored'
+  /** Random histories to follow. */
+  readonly histories: number
   world(): Promise<World>
 }
 
