@@ -117,14 +117,14 @@ export function canonicalKeyOfText(text: string): string | null {
 }
 
 /**
- * RFC 4514: RDNs in reverse of their encoding order. Types without a short name, and values without text, are printed as
+ * RFC 4514: RDNs in reverse of their encoding order; within an RDN the order is free, and openssl reverses it too. Types without a short name, and values without text, are printed as
  * `#` and the hexadecimal encoding; control and other invisible characters as `\xx` of their UTF-8 octets, so the result
  * is one safe line. `parseDistinguishedName` reads it back.
  */
 export function formatDistinguishedName(name: DistinguishedName): string {
   return [...name.relativeDistinguishedNames]
     .reverse()
-    .map((attributes) => attributes.map(formatAttribute).join('+'))
+    .map((attributes) => [...attributes].reverse().map(formatAttribute).join('+'))
     .join(',')
 }
 
