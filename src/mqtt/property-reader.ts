@@ -25,7 +25,7 @@ export function readProperties(reader: PacketReader, carrier: PropertyCarrier, f
       const name = propertyOf(id)?.name ?? hexByte(id)
       reader.fail(malformed(5, '2.2.2.2', `property ${name} is not one of ${carrier}`))
     } else if (row.key === 'userProperties') {
-      users.push([reader.text(row.name, row.section), reader.text(row.name, row.section)])
+      users.push([readText(reader, row), readText(reader, row)])
     } else if (row.key === 'subscriptionIdentifiers' && carrier === 'PUBLISH') {
       if (!fromServer) reader.fail(protocolError(5, '3.3.4-6', 'a client sent a Subscription Identifier in PUBLISH'))
       subscriptionIdentifiers.push(readNumber(reader, row))
@@ -51,7 +51,7 @@ function readValue(reader: PacketReader, row: PropertyRow): string | number | Ui
 }
 
 function readText(reader: PacketReader, row: PropertyRow): string {
-  const text = reader.text(row.name, row.section.includes('-') ? row.section : '1.5.4-1')
+  const text = reader.text(row.name, row.statement ?? '1.5.4-1')
   if (row.key === 'responseTopic' && reader.failure === null) {
     // It is a topic name that another client will publish to.
     if (text === '') reader.fail(protocolError(5, '4.7.3-1', 'Response Topic is empty'))
@@ -73,7 +73,7 @@ function readNumber(reader: PacketReader, row: PropertyRow): number {
   if (row.range !== undefined && reader.failure === null && (value < row.range[0] || value > row.range[1])) {
     // Topic Alias has a code of its own (MQTT 5.0 3.3.4).
     const code = row.key === 'topicAlias' ? ReasonCode.TopicAliasInvalid : ReasonCode.ProtocolError
-    reader.fail(protocolError(5, row.section, `${row.name} is ${value}`, code))
+    reader.fail(protocolError(5, row.statement ?? row.section, `${row.name} is ${value}`, code))
   }
   return value
 }

@@ -69,6 +69,8 @@ export interface PropertyRow {
   readonly carriers: readonly PropertyCarrier[]
   /** Section of MQTT 5.0 that describes it first. */
   readonly section: string
+  /** The normative statement about its value, where it has one of its own. */
+  readonly statement?: string
   /** Lowest and highest value, where that is narrower than the type. */
   readonly range?: readonly [lowest: number, highest: number]
 }
@@ -81,8 +83,8 @@ const BIT = [0, 1] as const
 export const properties: readonly PropertyRow[] = [
   { id: 0x01, name: 'Payload Format Indicator', key: 'payloadFormatIndicator', type: 'byte', carriers: ['PUBLISH', 'will'], section: '3.3.2.3.2', range: BIT },
   { id: 0x02, name: 'Message Expiry Interval', key: 'messageExpiryIntervalSeconds', type: 'fourByteInteger', carriers: ['PUBLISH', 'will'], section: '3.3.2.3.3' },
-  { id: 0x03, name: 'Content Type', key: 'contentType', type: 'text', carriers: ['PUBLISH', 'will'], section: '3.3.2-19' },
-  { id: 0x08, name: 'Response Topic', key: 'responseTopic', type: 'text', carriers: ['PUBLISH', 'will'], section: '3.3.2-13' },
+  { id: 0x03, name: 'Content Type', key: 'contentType', type: 'text', carriers: ['PUBLISH', 'will'], section: '3.3.2.3.9', statement: '3.3.2-19' },
+  { id: 0x08, name: 'Response Topic', key: 'responseTopic', type: 'text', carriers: ['PUBLISH', 'will'], section: '3.3.2.3.5', statement: '3.3.2-13' },
   { id: 0x09, name: 'Correlation Data', key: 'correlationData', type: 'binary', carriers: ['PUBLISH', 'will'], section: '3.3.2.3.6' },
   { id: 0x0b, name: 'Subscription Identifier', key: 'subscriptionIdentifiers', type: 'variableByteInteger', carriers: ['PUBLISH', 'SUBSCRIBE'], section: '3.8.2.1.2', range: [1, 268_435_455] },
   { id: 0x11, name: 'Session Expiry Interval', key: 'sessionExpiryIntervalSeconds', type: 'fourByteInteger', carriers: ['CONNECT', 'CONNACK', 'DISCONNECT'], section: '3.1.2.11.2' },
@@ -98,10 +100,10 @@ export const properties: readonly PropertyRow[] = [
   { id: 0x1f, name: 'Reason String', key: 'reasonString', type: 'text', carriers: ['CONNACK', ...ACKNOWLEDGEMENTS, 'DISCONNECT', 'AUTH'], section: '3.2.2.3.9' },
   { id: 0x21, name: 'Receive Maximum', key: 'receiveMaximum', type: 'twoByteInteger', carriers: ['CONNECT', 'CONNACK'], section: '3.1.2.11.3', range: [1, 65_535] },
   { id: 0x22, name: 'Topic Alias Maximum', key: 'topicAliasMaximum', type: 'twoByteInteger', carriers: ['CONNECT', 'CONNACK'], section: '3.1.2.11.5' },
-  { id: 0x23, name: 'Topic Alias', key: 'topicAlias', type: 'twoByteInteger', carriers: ['PUBLISH'], section: '3.3.2-8', range: [1, 65_535] },
+  { id: 0x23, name: 'Topic Alias', key: 'topicAlias', type: 'twoByteInteger', carriers: ['PUBLISH'], section: '3.3.2.3.4', statement: '3.3.2-8', range: [1, 65_535] },
   { id: 0x24, name: 'Maximum QoS', key: 'maximumQoS', type: 'byte', carriers: ['CONNACK'], section: '3.2.2.3.4', range: BIT },
   { id: 0x25, name: 'Retain Available', key: 'retainAvailable', type: 'byte', carriers: ['CONNACK'], section: '3.2.2.3.5', range: BIT },
-  { id: 0x26, name: 'User Property', key: 'userProperties', type: 'pair', carriers: ['CONNECT', 'will', 'CONNACK', 'PUBLISH', 'SUBSCRIBE', 'UNSUBSCRIBE', ...ACKNOWLEDGEMENTS, 'DISCONNECT', 'AUTH'], section: '1.5.7-1' },
+  { id: 0x26, name: 'User Property', key: 'userProperties', type: 'pair', carriers: ['CONNECT', 'will', 'CONNACK', 'PUBLISH', 'SUBSCRIBE', 'UNSUBSCRIBE', ...ACKNOWLEDGEMENTS, 'DISCONNECT', 'AUTH'], section: '3.3.2.3.7', statement: '1.5.7-1' },
   { id: 0x27, name: 'Maximum Packet Size', key: 'maximumPacketSizeBytes', type: 'fourByteInteger', carriers: ['CONNECT', 'CONNACK'], section: '3.1.2.11.4', range: [1, 4_294_967_295] },
   { id: 0x28, name: 'Wildcard Subscription Available', key: 'wildcardSubscriptionAvailable', type: 'byte', carriers: ['CONNACK'], section: '3.2.2.3.11', range: BIT },
   { id: 0x29, name: 'Subscription Identifiers Available', key: 'subscriptionIdentifiersAvailable', type: 'byte', carriers: ['CONNACK'], section: '3.2.2.3.12', range: BIT },

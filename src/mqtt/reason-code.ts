@@ -75,7 +75,7 @@ const PUBLISH_ANSWERS = [0x00, 0x10, 0x80, 0x83, 0x87, 0x90, 0x91, 0x97, 0x99]
 const FOUND_OR_NOT = [0x00, 0x92]
 const CLIENT_DISCONNECTS = [0x00, 0x04, 0x80, 0x81, 0x82, 0x83, 0x90, 0x93, 0x94, 0x95, 0x96, 0x97, 0x98, 0x99]
 
-/** MQTT 5.0 tables 3-1, 3-4 to 3-9, 3-10 and 3-11, with the column "sent by". */
+/** MQTT 5.0 3.2.2.2, 3.4.2.1, 3.5.2.1, 3.6.2.1, 3.7.2.1, 3.9.3, 3.11.3, 3.14.2.1, 3.15.2.1, with the column "sent by". */
 const allowed: Readonly<Record<ReasonCodeCarrier, ReadonlySet<number>>> = {
   // biome-ignore format: a table
   CONNACK: new Set([

@@ -12,7 +12,7 @@ export function decodeAcknowledgement(
   reader: PacketReader,
   type: AcknowledgementPacket['type'],
 ): AcknowledgementPacket {
-  const packetIdentifier = readPacketIdentifier(reader)
+  const packetIdentifier = readPacketIdentifier(reader, '2.2.1-5', '2.3.1-6')
   // Without a Reason Code it is Success, without a Property Length that is 0 (MQTT 5.0 3.4.2.1, 3.4.2.2.1).
   const carriesMore = reader.version === 5
   const reasonCode = carriesMore && reader.remaining > 0 ? readReasonCode(reader, type) : ReasonCode.Success

@@ -38,11 +38,11 @@ export function decodePublish(reader: PacketReader, flags: number, fromServer: b
   }
 }
 
-/** Every packet that has one has a non-zero one [MQTT-2.2.1-3] [MQTT-2.2.1-4] [MQTT311-2.3.1-1]. */
-export function readPacketIdentifier(reader: PacketReader): number {
+/** Of a new exchange: never 0 [MQTT-2.2.1-3] [MQTT-2.2.1-4] [MQTT311-2.3.1-1]. The places are those for version 5 and 4. */
+export function readPacketIdentifier(reader: PacketReader, place5 = '2.2.1-3', place4 = '2.3.1-1'): number {
   const identifier = reader.u16('Packet Identifier')
   if (identifier === 0 && reader.failure === null) {
-    reader.fail(protocolError(reader.version, reader.version === 5 ? '2.2.1-3' : '2.3.1-1', 'Packet Identifier is 0'))
+    reader.fail(protocolError(reader.version, reader.version === 5 ? place5 : place4, 'Packet Identifier is 0'))
   }
   return identifier
 }

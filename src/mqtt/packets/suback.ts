@@ -9,7 +9,7 @@ import { readPacketIdentifier, writePacketIdentifier } from './publish.ts'
 import { readReasonCode } from './reason.ts'
 
 export function decodeSuback(reader: PacketReader): SubackPacket {
-  const packetIdentifier = readPacketIdentifier(reader)
+  const packetIdentifier = readPacketIdentifier(reader, '2.2.1-6', '2.3.1-7')
   const properties = reader.version === 5 ? readProperties(reader, 'SUBACK') : {}
   const reasonCodes: ReasonCode[] = []
   while (reader.remaining > 0) {
@@ -39,7 +39,7 @@ export function encodeSuback(writer: PacketWriter, packet: SubackPacket, version
 
 /** Nothing but the Packet Identifier in 3.1.1 (3.11). */
 export function decodeUnsuback(reader: PacketReader): UnsubackPacket {
-  const packetIdentifier = readPacketIdentifier(reader)
+  const packetIdentifier = readPacketIdentifier(reader, '2.2.1-6', '2.3.1-7')
   if (reader.version === 4) {
     reader.finish()
     return { type: 'UNSUBACK', packetIdentifier, reasonCodes: [], properties: {} }
