@@ -53,6 +53,11 @@ function flag(eventGrid: boolean, full: boolean, meaning: string, source = suppo
   return { kind: 'switch', unit: 'switch', eventGrid, full, meaning, source } as const
 }
 
+/** A row that is set as `properties.sealgate.<name>` and is the same in both profiles: opt-in hardening. */
+function policy<Row extends { readonly kind: string }>(row: Row): Row & { readonly policy: true } {
+  return { ...row, policy: true }
+}
+
 function choice<const Choice extends string | number>(
   choices: readonly Choice[],
   eventGrid: Choice,
@@ -121,12 +126,6 @@ const features = {
     [0, 65_535],
     'Largest topic alias that the broker uses towards a client that allows it.',
     support,
-  ),
-  responseTopicCheck: flag(
-    false,
-    false,
-    'A Response Topic must be one that its sender could subscribe to.',
-    'Azure: MQTT request-response messages',
   ),
   reasonStrings: flag(
     false,
@@ -309,8 +308,81 @@ const registry = {
     'Routing enrichments of the namespace, static and dynamic together.',
     'Azure: MQTT routing enrichment',
   ),
+  maximumRoutingEnrichmentKeyCharacters: number(
+    'characters',
+    20,
+    20,
+    [1, 1_024],
+    'Longest key of a routing enrichment.',
+    'Azure: MQTT routing enrichment',
+  ),
+  maximumRoutingEnrichmentValueCharacters: number(
+    'characters',
+    128,
+    1_024,
+    [1, 65_536],
+    'Longest value of a routing enrichment.',
+    'Azure: MQTT routing enrichment',
+  ),
   maximumTokenIssuerCertificates: count(2, 10, [1, 100], 'Issuer certificates of custom JWT authentication.', schema),
   decisionsKept: count(1_000, 1_000, [10, 100_000], 'Recent decisions kept in memory for each kind.', silent),
+} as const
+
+const policies = {
+  allowSha1Thumbprints: policy(flag(true, true, 'Thumbprints of 40 digits (SHA-1) may be stored and used.', silent)),
+  clientIdPolicy: policy(
+    choice(
+      ['any', 'reserved', 'prefix'],
+      'any',
+      'any',
+      'Which Client Identifiers a client may use: any; none that is the authentication name of another client; only its own name and what begins with it.',
+      'Azure: any',
+    ),
+  ),
+  dynamicNames: policy(
+    choice(
+      ['refuse', 'share'],
+      'refuse',
+      'refuse',
+      'Whether a token or webhook identity may carry the name of a registered client.',
+      'Azure: share',
+    ),
+  ),
+  willOnRevocation: policy(
+    choice(
+      ['drop', 'publish'],
+      'drop',
+      'drop',
+      'What becomes of the will of a client that was disabled or denied.',
+      silent,
+    ),
+  ),
+  retainedOfRemoved: policy(
+    choice(
+      ['keep', 'hide'],
+      'keep',
+      'keep',
+      'What becomes of the retained messages of a client that was removed.',
+      silent,
+    ),
+  ),
+  responseTopicCheck: policy(
+    flag(
+      false,
+      false,
+      'A Response Topic must be one that its sender could subscribe to.',
+      'Azure: MQTT request-response messages',
+    ),
+  ),
+  notBeforeSkewSeconds: policy(
+    number('seconds', 300, 300, [0, 86_400], 'How long before its notBefore a certificate is accepted.', silent),
+  ),
+  notAfterSkewSeconds: policy(
+    number('seconds', 0, 0, [0, 86_400], 'How long after its notAfter a certificate is accepted.', silent),
+  ),
+  staleRevocationLists: policy(
+    choice(['warn', 'refuse'], 'warn', 'warn', 'What a revocation list past its nextUpdate means.', silent),
+  ),
 } as const
 
 export const profileRows = {
@@ -321,4 +393,5 @@ export const profileRows = {
   ...subscriptions,
   ...retained,
   ...registry,
+  ...policies,
 } satisfies Record<string, NumberRow | SwitchRow | ChoiceRow<string | number>>

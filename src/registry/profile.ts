@@ -28,6 +28,8 @@ interface RowFacts {
   readonly meaning: string
   /** Where the value of `event-grid` comes from. */
   readonly source: string
+  /** Set as `properties.sealgate.<name>`, not below `limits`. */
+  readonly policy?: true
 }
 
 export interface NumberRow extends RowFacts {

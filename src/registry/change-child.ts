@@ -1,0 +1,206 @@
+import { err, ok, type Result } from '../base/result.ts'
+import {
+  type Change,
+  type ChangeEnvironment,
+  type ChangeResult,
+  changedNow,
+  checkCondition,
+  madeNow,
+  notFound,
+  parentOf,
+  readContext,
+  sameContent,
+} from './change.ts'
+import { mergedSettings, touch } from './change-namespace.ts'
+import { claimClient, countClients, identityTaken, releaseClient } from './client-index.ts'
+import { invalid, type Problem, type RegistryFailure, type Warning } from './failure.ts'
+import { Fields, structureProblems } from './fields.ts'
+import { mergePatch } from './merge-patch.ts'
+import type { LimitName, NamespaceLimits } from './profile.ts'
+import { bindingsThatName, caWarnings, checkIssuers, checkReferences, checkReservedTopics } from './references.ts'
+import { childProperties, childResource, etagOf, type Resource } from './resource.ts'
+import type { ChildType, ResourceId } from './resource-id.ts'
+import { findChild, putStored, type Stage } from './stage.ts'
+import { childNameEntry, childPrefix, Index, keyOf, type StoredChild, type StoredNamespace } from './stored.ts'
+import { readCaCertificate, readCaCertificateSettings } from './types/ca-certificate.ts'
+import { readClient, readClientSettings } from './types/client.ts'
+import { readClientGroup } from './types/client-group.ts'
+import { nameProblem, type ReadContext } from './types/context.ts'
+import { readPermissionBinding } from './types/permission-binding.ts'
+import { readTopicSpace } from './types/topic-space.ts'
+
+type Put = Extract<Change, { readonly kind: 'put' | 'patch' }>
+type ChildId = ResourceId & { readonly child: NonNullable<ResourceId['child']> }
+
+export function putChild(stage: Stage, change: Put, id: ChildId, environment: ChangeEnvironment): ChangeResult {
+  const parent = parentOf(stage, id)
+  if (!parent.ok) return parent
+  const namespace = parent.value
+  const { type, name } = id.child
+  const existing = findChild(stage, namespace.uid, type, name) ?? null
+  if (existing === null && change.kind === 'patch') return err(notFound(id))
+  const wrongName = existing === null ? nameProblem(type, name) : null
+  if (wrongName !== null) return err(invalid([{ code: 'InvalidName', target: 'name', message: wrongName }]))
+  const condition = checkCondition(stage, existing === null ? null : keyOf(existing), change.condition)
+  if (condition !== null) return err(condition)
+  const structure = structureProblems(change.body)
+  if (structure.length > 0) return err(invalid(structure))
+
+  const warnings: Warning[] = []
+  const context = readContext(name, namespace, change.apiVersion, environment, warnings)
+  const read = readContent(stage, change, namespace, existing, type, context, environment)
+  if (!read.ok) return read
+  const content = read.value
+  const failure = admit(stage, namespace, existing, content, type, context.limits)
+  if (failure !== null) return err(failure)
+
+  const before = existing === null ? null : resourceOf(stage, existing, namespace)
+  if (existing !== null && before !== null && sameContent(contentOf(existing), content)) {
+    return ok({ change: 'unchanged', id, before, resource: before, warnings })
+  }
+  const { random, author } = environment
+  const stored = {
+    format: 1,
+    type,
+    namespaceUid: namespace.uid,
+    uid: existing?.uid ?? random.uid(),
+    name: existing?.name ?? name,
+    generation: (existing?.generation ?? 0) + 1,
+    systemData: existing === null ? madeNow(author) : changedNow(existing.systemData, author),
+    ...content,
+  } as StoredChild
+  putStored(stage, stored)
+  if (existing === null) {
+    stage.claim(Index.ChildName, childNameEntry(type, namespace.uid, name), keyOf(stored))
+    if (stored.type === 'clients') claimClient(stage, stored)
+  }
+  mark(stage, type, namespace.uid)
+  const change_ = existing === null ? 'created' : 'updated'
+  return ok({ change: change_, id, before, resource: resourceOf(stage, stored, namespace), warnings })
+}
+
+export function deleteChild(stage: Stage, change: Change, id: ChildId): ChangeResult {
+  const parent = parentOf(stage, id)
+  if (!parent.ok) return err(notFound(id))
+  const namespace = parent.value
+  const { type, name } = id.child
+  const existing = findChild(stage, namespace.uid, type, name) ?? null
+  const condition = checkCondition(stage, existing === null ? null : keyOf(existing), change.condition)
+  if (condition !== null) return err(condition)
+  if (existing === null) return err(notFound(id))
+  const by = bindingsThatName(stage, namespace.uid, type, existing.name)
+  if (by.length > 0) {
+    const message = `"${existing.name}" is named by ${by.length === 1 ? 'the permission binding' : 'the permission bindings'} ${by.join(', ')}. Delete ${by.length === 1 ? 'it' : 'them'} first.`
+    return err({ kind: 'referenced', by, message })
+  }
+  const before = resourceOf(stage, existing, namespace)
+  stage.remove(keyOf(existing))
+  stage.release(Index.ChildName, childNameEntry(type, namespace.uid, existing.name))
+  if (existing.type === 'clients') releaseClient(stage, existing)
+  mark(stage, type, namespace.uid)
+  return ok({ change: 'deleted', id, before, resource: null, warnings: [] })
+}
+
+type Content = Pick<StoredChild, 'properties' | 'settings'>
+
+function contentOf({ properties, settings }: StoredChild): object {
+  return { properties, settings }
+}
+
+function resourceOf(stage: Stage, stored: StoredChild, namespace: StoredNamespace): Resource {
+  const revision = stage.revision(keyOf(stored))
+  const etag = revision === null || revision === 'pending' ? '' : etagOf(revision)
+  return childResource(stored, namespace, etag)
+}
+
+/** Everything that can be said about the document alone and about what it names. */
+function readContent(
+  stage: Stage,
+  change: Put,
+  namespace: StoredNamespace,
+  existing: StoredChild | null,
+  type: ChildType,
+  context: ReadContext,
+  environment: ChangeEnvironment,
+): Result<Content, RegistryFailure> {
+  const problems: Problem[] = []
+  const isPatch = change.kind === 'patch' && existing !== null
+  const merged = isPatch ? mergePatch({ properties: childProperties(existing) }, change.body) : change.body
+  const properties = new Fields(merged, '', problems).nested('properties')
+  const sent = isPatch ? new Fields(change.body, '', []).nested('properties') : properties
+  const settings = new Fields(mergedSettings({ ...existing?.settings }, sent), 'properties.sealgate', problems)
+  const content = read()
+  return problems.length > 0 || content === null ? err(invalid(problems)) : ok(content)
+
+  function read(): Content | null {
+    switch (type) {
+      case 'caCertificates': {
+        const before = existing?.type === type ? existing.properties : null
+        const own = readCaCertificateSettings(settings)
+        const certificate = readCaCertificate(properties, before, own, context)
+        if (certificate === null) return null
+        if (certificate.sha256 !== before?.sha256) {
+          context.warnings.push(...caWarnings(stage, namespace.uid, context.name, certificate, environment))
+        }
+        return { properties: certificate, settings: own }
+      }
+      case 'clients': {
+        const before = existing?.type === type ? existing.properties : null
+        const own = checkIssuers(stage, namespace.uid, readClientSettings(settings), settings)
+        return { properties: readClient(properties, before, context), settings: own }
+      }
+      case 'clientGroups':
+        settings.refuseOthers([])
+        return { properties: readClientGroup(properties), settings: {} }
+      case 'topicSpaces': {
+        settings.refuseOthers([])
+        const space = readTopicSpace(properties, context)
+        checkReservedTopics(stage, namespace.uid, context.name, space, properties)
+        return { properties: space, settings: {} }
+      }
+      case 'permissionBindings': {
+        settings.refuseOthers([])
+        const binding = readPermissionBinding(properties)
+        return { properties: checkReferences(stage, namespace.uid, binding, properties), settings: {} }
+      }
+    }
+  }
+}
+
+const counted: Readonly<Record<ChildType, LimitName>> = {
+  caCertificates: 'maximumCaCertificates',
+  clients: 'maximumClients',
+  clientGroups: 'maximumClientGroups',
+  topicSpaces: 'maximumTopicSpaces',
+  permissionBindings: 'maximumPermissionBindings',
+}
+
+/** Unique names and quotas; only creation can violate them, because names never change. */
+function admit(
+  stage: Stage,
+  namespace: StoredNamespace,
+  existing: StoredChild | null,
+  content: Content,
+  type: ChildType,
+  limits: NamespaceLimits,
+): RegistryFailure | null {
+  if (existing !== null) return null
+  if (type === 'clients' && 'authenticationName' in content.properties) {
+    const taken = identityTaken(stage, namespace.uid, content.properties.authenticationName)
+    if (taken !== null) return taken
+  }
+  const limit = counted[type]
+  const value = limits[limit] as number
+  const count =
+    type === 'clients'
+      ? countClients(stage, namespace.uid)
+      : stage.range(childPrefix(type, namespace.uid), null, value).length
+  if (count < value) return null
+  const message = `The namespace has ${count} ${type} and the limit ${limit} is ${value}. Delete some, or raise the limit.`
+  return { kind: 'quotaExceeded', limit, value, message }
+}
+
+function mark(stage: Stage, type: ChildType, namespaceUid: string): void {
+  if (type === 'caCertificates') touch(stage, 'trust', namespaceUid)
+  else if (type !== 'clients') touch(stage, 'rights', namespaceUid)
+}

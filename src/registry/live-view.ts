@@ -1,0 +1,302 @@
+import { assert } from '../base/assert.ts'
+import { toHex } from '../base/bytes.ts'
+import { fold } from '../base/fold.ts'
+import type { NamespaceId, RegistryChange, RegistryStore } from '../ports/engine.ts'
+import { parseCertificate } from '../x509/certificate.ts'
+import { readPem } from '../x509/pem.ts'
+import { type AttributeQuery, parseAttributeQuery } from './attribute-query.ts'
+import { keyByIpAddress, keyByName, keyBySubjectKey } from './client-index.ts'
+import { GenerationCache } from './generation-cache.ts'
+import { formatResourceId, namespaceId } from './resource-id.ts'
+import { allChildren, recordsBelow } from './stage.ts'
+import {
+  childNameEntry,
+  decodeStored,
+  factsOfKey,
+  Index,
+  markKey,
+  namespacePrefix,
+  type StoredClient,
+  type StoredNamespace,
+} from './stored.ts'
+import { parseTopicTemplate, type TopicTemplate } from './topic-template.ts'
+import { limitsOfSettings } from './types/namespace-settings.ts'
+import type {
+  AttributeValue,
+  NamespaceView,
+  PermissionBinding,
+  RegisteredCaCertificate,
+  RegisteredClient,
+  RegistryView,
+} from './view.ts'
+
+/** Clients kept parsed: two generations of this many, about 1 KiB each. */
+const cachedClients = 16_384
+
+/** Longest session expiry of MQTT 5; as a maximum it is none. */
+const neverExpires = 0xff_ff_ff_ff
+
+/** The registry as decisions see it: namespaces in memory, clients read from the store when they are asked for. */
+export class LiveView implements RegistryView {
+  readonly #store: RegistryStore
+  readonly #byId = new Map<string, LiveNamespace>()
+  readonly #byName = new Map<string, LiveNamespace>()
+  #inOrder: readonly LiveNamespace[] = []
+
+  constructor(store: RegistryStore) {
+    this.#store = store
+    for (const { value } of recordsBelow(store, namespacePrefix)) this.#add(decodeStored(value) as StoredNamespace)
+  }
+
+  namespaceByName(name: string): NamespaceView | undefined {
+    return this.#byName.get(name.toLowerCase())
+  }
+
+  namespaceById(id: NamespaceId): NamespaceView | undefined {
+    return this.#byId.get(id)
+  }
+
+  namespaces(): readonly NamespaceView[] {
+    return this.#inOrder
+  }
+
+  /** Called with each write before it is answered: whatever was cached of these records is forgotten. */
+  apply(changes: readonly RegistryChange[]): void {
+    for (const { key, value } of changes) {
+      const facts = factsOfKey(key)
+      if (facts.kind === 'namespace') {
+        if (value === null) this.#remove(facts.uid)
+        else this.#add(decodeStored(value) as StoredNamespace)
+      } else if (facts.kind === 'child') {
+        const namespace = this.#byId.get(facts.namespaceUid)
+        if (facts.type === 'clients') namespace?.forgetClient(facts.uid)
+        else namespace?.forgetRights()
+      } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.forgetRights()
+    }
+  }
+
+  #add(stored: StoredNamespace): void {
+    const existing = this.#byId.get(stored.uid)
+    if (existing !== undefined) {
+      existing.replace(stored)
+      return
+    }
+    const namespace = new LiveNamespace(this.#store, stored)
+    this.#byId.set(stored.uid, namespace)
+    this.#byName.set(stored.name.toLowerCase(), namespace)
+    this.#inOrder = [...this.#byId.values()].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
+  }
+
+  #remove(uid: string): void {
+    const namespace = this.#byId.get(uid)
+    if (namespace === undefined) return
+    this.#byId.delete(uid)
+    const name = namespace.name.toLowerCase()
+    if (this.#byName.get(name) === namespace) this.#byName.delete(name)
+    this.#inOrder = this.#inOrder.filter((other) => other !== namespace)
+  }
+}
+
+interface Rights {
+  readonly clientGroups: readonly { readonly name: string; readonly query: AttributeQuery }[]
+  readonly topicTemplates: ReadonlyMap<string, readonly TopicTemplate[]>
+  readonly permissionBindings: readonly PermissionBinding[]
+}
+
+class LiveNamespace implements NamespaceView {
+  readonly id: NamespaceId
+  readonly #store: RegistryStore
+  readonly #clients = new GenerationCache<string, RegisteredClient>(cachedClients)
+  #stored: StoredNamespace
+  #limits: NamespaceView['limits']
+  #rights: Rights | null = null
+  #caCertificates: readonly RegisteredCaCertificate[] | null = null
+  #revisions: { readonly trust: bigint; readonly rights: bigint } | null = null
+
+  constructor(store: RegistryStore, stored: StoredNamespace) {
+    this.#store = store
+    this.#stored = stored
+    this.id = stored.uid as NamespaceId
+    this.#limits = limitsOfSettings(stored.settings, stored.sku.capacity)
+  }
+
+  replace(stored: StoredNamespace): void {
+    this.#stored = stored
+    this.#limits = limitsOfSettings(stored.settings, stored.sku.capacity)
+    this.forgetRights()
+  }
+
+  forgetClient(uid: string): void {
+    this.#clients.delete(uid)
+  }
+
+  /** Few and cheap to read again: groups, topic spaces, bindings, CA certificates and the revisions they have. */
+  forgetRights(): void {
+    this.#rights = null
+    this.#caCertificates = null
+    this.#revisions = null
+  }
+
+  get createdAt(): number {
+    return this.#stored.systemData.createdAt
+  }
+
+  get name(): string {
+    return this.#stored.name
+  }
+
+  get resourceId(): string {
+    return formatResourceId(namespaceId({ ...this.#stored, namespace: this.#stored.name }))
+  }
+
+  get mqttEnabled(): boolean {
+    return this.#configuration.state === 'Enabled'
+  }
+
+  get alternativeAuthenticationNameSources(): NamespaceView['alternativeAuthenticationNameSources'] {
+    return this.#configuration.clientAuthentication.alternativeAuthenticationNameSources
+  }
+
+  get maximumSessionExpirySeconds(): number {
+    return Math.min(this.#configuration.maximumSessionExpiryInHours * 3600, neverExpires)
+  }
+
+  get maximumClientSessionsPerAuthenticationName(): number {
+    return this.#configuration.maximumClientSessionsPerAuthenticationName
+  }
+
+  get limits(): NamespaceView['limits'] {
+    return this.#limits
+  }
+
+  get hasCustomJwtAuthentication(): boolean {
+    return this.#configuration.clientAuthentication.customJwtAuthentication !== undefined
+  }
+
+  get hasWebhookAuthentication(): boolean {
+    return this.#configuration.clientAuthentication.webhookAuthentication !== undefined
+  }
+
+  get #configuration() {
+    return this.#stored.properties.topicSpacesConfiguration
+  }
+
+  get trustRevision(): bigint {
+    return this.#readRevisions().trust
+  }
+
+  get rightsRevision(): bigint {
+    return this.#readRevisions().rights
+  }
+
+  #readRevisions(): { readonly trust: bigint; readonly rights: bigint } {
+    this.#revisions ??= {
+      trust: this.#store.get(markKey('trust', this.id))?.revision ?? 0n,
+      rights: this.#store.get(markKey('rights', this.id))?.revision ?? 0n,
+    }
+    return this.#revisions
+  }
+
+  clientByAuthenticationName(name: string): RegisteredClient | undefined {
+    return this.#clientByKey(keyByName(this.#store, this.id, name))
+  }
+
+  clientBySubjectKey(key: string): RegisteredClient | undefined {
+    return this.#clientByKey(keyBySubjectKey(this.#store, this.id, key))
+  }
+
+  clientByIpAddress(octets: Uint8Array): RegisteredClient | undefined {
+    return this.#clientByKey(keyByIpAddress(this.#store, this.id, toHex(octets)))
+  }
+
+  clientByUid(uid: string): RegisteredClient | undefined {
+    return this.#clients.get(uid) ?? this.#clientByKey(this.#store.lookup(Index.ClientUid, uid))
+  }
+
+  clientByResourceName(name: string): RegisteredClient | undefined {
+    return this.#clientByKey(this.#store.lookup(Index.ChildName, childNameEntry('clients', this.id, name)))
+  }
+
+  #clientByKey(key: string | undefined): RegisteredClient | undefined {
+    if (key === undefined) return undefined
+    const facts = factsOfKey(key)
+    if (facts.kind !== 'child' || facts.namespaceUid !== this.id) return undefined
+    const cached = this.#clients.get(facts.uid)
+    if (cached !== undefined) return cached
+    const record = this.#store.get(key)
+    if (record === undefined) return undefined
+    const client = registeredClient(decodeStored(record.value) as StoredClient, record.revision)
+    this.#clients.set(facts.uid, client)
+    return client
+  }
+
+  caCertificates(): readonly RegisteredCaCertificate[] {
+    this.#caCertificates ??= allChildren(this.#store, this.id, 'caCertificates').map(({ uid, name, properties }) => {
+      const pem = readPem(properties.encodedCertificate)
+      const certificate = pem.ok ? parseCertificate(pem.value.certificates[0]!) : null
+      assert(certificate?.ok === true, `the stored CA certificate ${name} cannot be read`)
+      return { uid, name, certificate: certificate.value }
+    })
+    return this.#caCertificates
+  }
+
+  clientGroups(): Rights['clientGroups'] {
+    return this.#readRights().clientGroups
+  }
+
+  topicTemplates(topicSpaceName: string): readonly TopicTemplate[] {
+    return this.#readRights().topicTemplates.get(topicSpaceName) ?? []
+  }
+
+  permissionBindings(): readonly PermissionBinding[] {
+    return this.#readRights().permissionBindings
+  }
+
+  #readRights(): Rights {
+    this.#rights ??= readRights(this.#store, this.id)
+    return this.#rights
+  }
+}
+
+/**
+ * Texts were accepted once; a later version of us that reads them differently must not fail open, so what cannot be
+ * parsed any more grants nothing.
+ */
+function readRights(store: RegistryStore, namespaceUid: string): Rights {
+  const clientGroups = allChildren(store, namespaceUid, 'clientGroups').flatMap(({ name, properties }) => {
+    const query = parseAttributeQuery(properties.query)
+    return query.ok ? [{ name, query: query.value }] : []
+  })
+  const topicTemplates = new Map(
+    allChildren(store, namespaceUid, 'topicSpaces').map(({ name, properties }) => [
+      name,
+      properties.topicTemplates.flatMap((text) => {
+        const template = parseTopicTemplate(text)
+        return template.ok ? [template.value] : []
+      }),
+    ]),
+  )
+  const permissionBindings = allChildren(store, namespaceUid, 'permissionBindings').map(({ name, properties }) => {
+    const { clientGroupName, topicSpaceName, permission } = properties
+    return { name, clientGroupName, topicSpaceName, permission }
+  })
+  return { clientGroups, topicTemplates, permissionBindings }
+}
+
+function registeredClient(stored: StoredClient, revision: bigint): RegisteredClient {
+  const { uid, name, properties, settings } = stored
+  const attributes: Record<string, AttributeValue> = Object.create(null)
+  for (const key of Object.keys(properties.attributes)) attributes[key] = properties.attributes[key]!
+  return {
+    uid,
+    name,
+    authenticationName: properties.authenticationName,
+    foldedName: fold(properties.authenticationName),
+    enabled: properties.state === 'Enabled',
+    validationScheme: properties.validationScheme,
+    allowedThumbprints: properties.allowedThumbprints,
+    attributes,
+    issuers: settings.issuers ?? null,
+    revision,
+  }
+}

@@ -1,0 +1,437 @@
+import { err, ok, type Result } from '../base/result.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
+import type { Random } from '../ports/random.ts'
+import type { Certificate } from '../x509/certificate.ts'
+import {
+  type Author,
+  addressedNamespace,
+  type Change,
+  type Changed,
+  type ChangeEnvironment,
+  type EtagCondition,
+  notFound,
+  parentOf,
+} from './change.ts'
+import { deleteChild, putChild } from './change-child.ts'
+import { deleteNamespace, putNamespace, regenerateKey } from './change-namespace.ts'
+import { invalid, type Problem, problemsOf, type RegistryFailure } from './failure.ts'
+import { type OpenReport, prepareStore } from './format.ts'
+import { LiveView } from './live-view.ts'
+import type { ProfileName } from './profile.ts'
+import { purgeNamespace, unfinishedPurges } from './purge.ts'
+import { childResource, etagOf, namespaceResource, type Resource } from './resource.ts'
+import type { CollectionId, ResourceId, ResourceType } from './resource-id.ts'
+import { findChild, readStored, recordsBelow, Stage } from './stage.ts'
+import {
+  childPrefix,
+  decodeStored,
+  factsOfKey,
+  keyOf,
+  namespaceKey,
+  namespacePrefix,
+  type StoredChild,
+  type StoredNamespace,
+} from './stored.ts'
+import type { RegistryView } from './view.ts'
+import { Writer } from './writer.ts'
+
+export interface RegistryParts {
+  readonly store: RegistryStore
+  readonly random: Random
+  readonly clock: Clock
+  /** Profile of a namespace that names none. Default `full`. */
+  readonly defaultProfile?: ProfileName
+  /** A namespace's host is `<namespace>.<domain>`; null: hosts are not told. */
+  readonly domain?: string | null
+  readonly isPublicRoot?: (certificate: Certificate) => boolean
+  /** Version of the Unicode tables that names are folded by (S1). */
+  readonly unicodeVersion?: string
+}
+
+/** One resource changed, told after it is visible and before the writer is answered. */
+export interface ResourceChange {
+  readonly change: 'created' | 'updated' | 'deleted'
+  readonly namespace: NamespaceId
+  readonly type: ResourceType
+  readonly uid: string
+  readonly name: string
+}
+
+export interface ListOptions {
+  /** `next` of the page before. */
+  readonly after?: string | null
+  /** Resources of a page. */
+  readonly limit: number
+  readonly where?: (name: string) => boolean
+}
+
+export interface Page {
+  readonly resources: readonly Resource[]
+  /** Null: this is the last page. Stays valid. May be given though the rest of the list holds nothing more. */
+  readonly next: string | null
+}
+
+/** All namespaces of a subscription, or of one of its resource groups. */
+export interface NamespaceCollection {
+  readonly subscriptionId: string
+  readonly resourceGroup: string | null
+}
+
+export interface WriteOptions {
+  readonly apiVersion?: string | null
+  readonly condition?: EtagCondition
+}
+
+export interface Registry {
+  readonly view: RegistryView
+  /** What opening found worth telling. */
+  readonly report: OpenReport
+  get(id: ResourceId): Result<Resource, RegistryFailure>
+  list(collection: CollectionId | NamespaceCollection, options: ListOptions): Result<Page, RegistryFailure>
+  put(id: ResourceId, body: unknown, author: Author, options?: WriteOptions): Promise<Result<Changed, RegistryFailure>>
+  patch(
+    id: ResourceId,
+    body: unknown,
+    author: Author,
+    options?: WriteOptions,
+  ): Promise<Result<Changed, RegistryFailure>>
+  delete(id: ResourceId, author: Author, options?: WriteOptions): Promise<Result<Changed, RegistryFailure>>
+  /** All of it in one write of the store, or nothing and every problem of every change. In the order given. */
+  transact(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>>
+  /** What `transact` would do now; nothing is written. */
+  rehearse(changes: readonly Change[], author: Author): Result<readonly Changed[], RegistryFailure>
+  /** Access keys of the HTTP plane. */
+  listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure>
+  regenerateKey(
+    id: ResourceId,
+    keyName: 'key1' | 'key2',
+    author: Author,
+  ): Promise<Result<StoredNamespace['keys'], RegistryFailure>>
+  /** A client by its authentication name, which the path of a resource does not hold. */
+  findClient(namespaceName: string, authenticationName: string): Resource | undefined
+  onChange(callback: (changes: readonly ResourceChange[]) => void): Stop
+  /** Private notes of the deployment code, written in the same transaction (S67). */
+  note(key: string): Uint8Array | undefined
+  transactWithNote(
+    changes: readonly Change[],
+    author: Author,
+    note: { readonly key: string; readonly value: Uint8Array },
+  ): Promise<Result<readonly Changed[], RegistryFailure>>
+  /** Resolves when nothing is being written or purged. */
+  idle(): Promise<void>
+  close(): void
+}
+
+/** At most this many records are looked at for one page of a filtered list. */
+const scanLimit = 10_000
+
+export async function openRegistry(parts: RegistryParts): Promise<Registry> {
+  const report = await prepareStore(parts.store, parts.unicodeVersion ?? process.versions.unicode ?? 'unknown')
+  return new StoreRegistry(parts, report)
+}
+
+class StoreRegistry implements Registry {
+  readonly view: LiveView
+  readonly report: OpenReport
+  readonly #parts: RegistryParts
+  readonly #store: RegistryStore
+  readonly #writer: Writer
+  readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>()
+  readonly #stop: Stop
+  #purging: Promise<void> = Promise.resolve()
+
+  constructor(parts: RegistryParts, report: OpenReport) {
+    this.#parts = parts
+    this.#store = parts.store
+    this.#writer = new Writer(parts.store)
+    this.report = report
+    this.view = new LiveView(parts.store)
+    this.#stop = parts.store.watch((changes) => this.#onWrite(changes))
+    for (const uid of unfinishedPurges(parts.store)) this.#purge(uid)
+  }
+
+  get(id: ResourceId): Result<Resource, RegistryFailure> {
+    const namespace = addressedNamespace(this.#store, id)
+    if (namespace === undefined) return err(id.child === null ? notFound(id) : this.#parentMissing(id))
+    if (id.child === null) return ok(this.#namespaceResource(namespace))
+    const stored = findChild(this.#store, namespace.uid, id.child.type, id.child.name)
+    return stored === undefined ? err(notFound(id)) : ok(this.#childResource(stored, namespace))
+  }
+
+  list(collection: CollectionId | NamespaceCollection, options: ListOptions): Result<Page, RegistryFailure> {
+    if (!('type' in collection)) return ok(this.#listNamespaces(collection, options))
+    const parent = parentOf(this.#store, { ...collection, child: null })
+    if (!parent.ok) return parent
+    const { after, limit, where } = options
+    const prefix = childPrefix(collection.type, parent.value.uid)
+    // `!` lies between the space that ends a name in a key and every character of a name.
+    let start = after === null || after === undefined ? null : `${prefix}${after}!`
+    const resources: Resource[] = []
+    for (let scanned = 0; scanned < scanLimit; ) {
+      const records = this.#store.range(prefix, start, Math.min(512, limit + 1))
+      for (const { key, value, revision } of records) {
+        scanned++
+        const name = nameOfKey(key)
+        if (resources.length === limit) return ok({ resources, next: lastName(start!) })
+        start = key
+        if (where !== undefined && !where(name)) continue
+        resources.push(childResource(decodeStored(value) as StoredChild, parent.value, etagOf(revision)))
+      }
+      if (records.length < Math.min(512, limit + 1)) return ok({ resources, next: null })
+    }
+    return ok({ resources, next: lastName(start!) })
+  }
+
+  #listNamespaces({ subscriptionId, resourceGroup }: NamespaceCollection, { after, limit, where }: ListOptions): Page {
+    const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
+    const all = [...recordsBelow(this.#store, namespacePrefix)]
+      .map(({ value }) => decodeStored(value) as StoredNamespace)
+      .filter((namespace) => same(namespace.subscriptionId, subscriptionId))
+      .filter((namespace) => resourceGroup === null || same(namespace.resourceGroup, resourceGroup))
+      .filter(({ name }) => where?.(name) ?? true)
+      .sort((a, b) => (a.name < b.name ? -1 : 1))
+      .filter(({ name }) => after === null || after === undefined || name > after)
+    const page = all.slice(0, limit)
+    const next = all.length > limit ? page.at(-1)!.name : null
+    return { resources: page.map((namespace) => this.#namespaceResource(namespace)), next }
+  }
+
+  async put(id: ResourceId, body: unknown, author: Author, options: WriteOptions = {}) {
+    return this.#single({ kind: 'put', id, body, ...options }, author)
+  }
+
+  async patch(id: ResourceId, body: unknown, author: Author, options: WriteOptions = {}) {
+    return this.#single({ kind: 'patch', id, body, ...options }, author)
+  }
+
+  async delete(id: ResourceId, author: Author, options: WriteOptions = {}) {
+    const { condition } = options
+    return this.#single({ kind: 'delete', id, ...(condition === undefined ? {} : { condition }) }, author)
+  }
+
+  async #single(change: Change, author: Author): Promise<Result<Changed, RegistryFailure>> {
+    const environment = this.#environment(author)
+    const outcome = await this.#writer.run((stage) => {
+      const value = applyChange(stage, change, environment)
+      return { keep: value.ok, value }
+    })
+    const result = settled(outcome)
+    if (!result.ok) return result
+    this.#afterWrite([result.value])
+    return ok(this.#withEtag(result.value))
+  }
+
+  async transact(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>> {
+    return this.#transact(changes, author, null)
+  }
+
+  async transactWithNote(
+    changes: readonly Change[],
+    author: Author,
+    note: { readonly key: string; readonly value: Uint8Array },
+  ): Promise<Result<readonly Changed[], RegistryFailure>> {
+    return this.#transact(changes, author, note)
+  }
+
+  async #transact(
+    changes: readonly Change[],
+    author: Author,
+    note: { readonly key: string; readonly value: Uint8Array } | null,
+  ): Promise<Result<readonly Changed[], RegistryFailure>> {
+    const environment = this.#environment(author)
+    const outcome = await this.#writer.run((stage) => {
+      const value = applyAll(stage, changes, environment)
+      if (note !== null && value.ok) stage.put(note.key, note.value)
+      return { keep: value.ok, value }
+    })
+    const result = settled(outcome)
+    if (!result.ok) return result
+    this.#afterWrite(result.value)
+    return ok(result.value.map((changed) => this.#withEtag(changed)))
+  }
+
+  rehearse(changes: readonly Change[], author: Author): Result<readonly Changed[], RegistryFailure> {
+    return applyAll(new Stage(this.#store), changes, this.#environment(author))
+  }
+
+  listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure> {
+    const namespace = addressedNamespace(this.#store, id)
+    return namespace === undefined ? err(notFound(id)) : ok(namespace.keys)
+  }
+
+  async regenerateKey(id: ResourceId, keyName: 'key1' | 'key2', author: Author) {
+    const environment = this.#environment(author)
+    const outcome = await this.#writer.run(
+      (stage): { keep: boolean; value: Result<StoredNamespace['keys'], RegistryFailure> } => {
+        const namespace = addressedNamespace(stage, id)
+        if (namespace === undefined) return { keep: false, value: err(notFound(id)) }
+        return { keep: true, value: ok(regenerateKey(stage, namespace, keyName, environment)) }
+      },
+    )
+    return settled(outcome)
+  }
+
+  findClient(namespaceName: string, authenticationName: string): Resource | undefined {
+    const view = this.view.namespaceByName(namespaceName)
+    const client = view?.clientByAuthenticationName(authenticationName)
+    if (view === undefined || client === undefined) return undefined
+    const namespace = readStored(this.#store, namespaceKey(view.id)) as StoredNamespace | undefined
+    const stored = namespace && findChild(this.#store, namespace.uid, 'clients', client.name)
+    return stored && this.#childResource(stored, namespace)
+  }
+
+  onChange(callback: (changes: readonly ResourceChange[]) => void): Stop {
+    this.#listeners.add(callback)
+    return () => this.#listeners.delete(callback)
+  }
+
+  note(key: string): Uint8Array | undefined {
+    return this.#store.get(key)?.value
+  }
+
+  async idle(): Promise<void> {
+    await this.#writer.idle()
+    await this.#purging
+  }
+
+  close(): void {
+    this.#stop()
+    this.#listeners.clear()
+  }
+
+  #environment(author: Author): ChangeEnvironment {
+    return {
+      random: this.#parts.random,
+      author,
+      hostname: (name) => this.#hostname(name),
+      defaultProfile: this.#parts.defaultProfile ?? 'full',
+      isPublicRoot: this.#parts.isPublicRoot ?? (() => false),
+    }
+  }
+
+  #hostname(name: string): string | null {
+    const domain = this.#parts.domain ?? null
+    return domain === null ? null : `${name.toLowerCase()}.${domain}`
+  }
+
+  #namespaceResource(stored: StoredNamespace): Resource {
+    const revision = this.#store.get(namespaceKey(stored.uid))?.revision
+    return namespaceResource(stored, revision === undefined ? '' : etagOf(revision), (name) => this.#hostname(name))
+  }
+
+  #childResource(stored: StoredChild, namespace: StoredNamespace): Resource {
+    const revision = this.#store.get(keyOf(stored))?.revision
+    return childResource(stored, namespace, revision === undefined ? '' : etagOf(revision))
+  }
+
+  #parentMissing(id: ResourceId): RegistryFailure {
+    const parent = parentOf(this.#store, id)
+    return parent.ok ? notFound(id) : parent.error
+  }
+
+  /** The resource as it stands: while it was staged it had no revision. */
+  #withEtag(changed: Changed): Changed {
+    if (changed.resource === null || changed.resource.etag !== '') return changed
+    const now = this.get(changed.id)
+    const etag = now.ok && now.value.uid === changed.resource.uid ? now.value.etag : ''
+    return { ...changed, resource: { ...changed.resource, etag } }
+  }
+
+  #afterWrite(changes: readonly Changed[]): void {
+    for (const { change, id, before } of changes) {
+      if (change === 'deleted' && id.child === null && before !== null) this.#purge(before.uid)
+    }
+  }
+
+  /** One after the other; an error of the store ends it until the next start. */
+  #purge(namespaceUid: string): void {
+    this.#purging = this.#purging.then(() => purgeNamespace(this.#store, namespaceUid)).catch(() => undefined)
+  }
+
+  #onWrite(changes: readonly RegistryChange[]): void {
+    const told = this.#listeners.size > 0 ? changes.flatMap((change) => this.#describe(change)) : []
+    this.view.apply(changes)
+    if (told.length > 0) for (const listener of this.#listeners) listener(told)
+  }
+
+  #describe({ key, value }: RegistryChange): readonly ResourceChange[] {
+    const facts = factsOfKey(key)
+    if (facts.kind === 'namespace') {
+      const namespace = facts.uid as NamespaceId
+      const stored = value === null ? null : decodeStored(value)
+      const name = stored?.name ?? this.view.namespaceById(namespace)?.name ?? ''
+      return [{ change: changeOf(stored), namespace, type: 'namespaces', uid: facts.uid, name }]
+    }
+    if (facts.kind !== 'child') return []
+    const namespace = facts.namespaceUid as NamespaceId
+    // What is purged left with its namespace.
+    if (this.view.namespaceById(namespace) === undefined && value === null) return []
+    const stored = value === null ? null : decodeStored(value)
+    const { type, uid } = facts
+    return [{ change: changeOf(stored), namespace, type, uid, name: stored?.name ?? nameOfKey(key) }]
+  }
+}
+
+function changeOf(stored: { readonly generation: number } | null): ResourceChange['change'] {
+  if (stored === null) return 'deleted'
+  return stored.generation === 1 ? 'created' : 'updated'
+}
+
+function nameOfKey(key: string): string {
+  return key.split(' ')[2] ?? ''
+}
+
+/** Name part of a key, or of a start that was made from one. */
+function lastName(start: string): string {
+  return nameOfKey(start).replace('!', '')
+}
+
+function applyChange(stage: Stage, change: Change, environment: ChangeEnvironment): Result<Changed, RegistryFailure> {
+  const { id } = change
+  if (id.child === null) {
+    return change.kind === 'delete'
+      ? deleteNamespace(stage, change, environment)
+      : putNamespace(stage, change, environment)
+  }
+  const childId = { ...id, child: id.child }
+  return change.kind === 'delete' ? deleteChild(stage, change, childId) : putChild(stage, change, childId, environment)
+}
+
+/** Goes on after a failure, so that every problem of the document is told at once. */
+function applyAll(
+  stage: Stage,
+  changes: readonly Change[],
+  environment: ChangeEnvironment,
+): Result<readonly Changed[], RegistryFailure> {
+  const done: Changed[] = []
+  const problems: Problem[] = []
+  const failed = new Set<string>()
+  for (const change of changes) {
+    const result = applyChange(stage, change, environment)
+    if (result.ok) done.push(result.value)
+    else if (changes.length === 1 && change.label === undefined) return result
+    // Children of a namespace that failed have no problem of their own.
+    else if (result.error.kind !== 'parentNotFound' || !failed.has(change.id.namespace.toLowerCase())) {
+      problems.push(...problemsOf(result.error, change.label ?? ''))
+      if (change.id.child === null) failed.add(change.id.namespace.toLowerCase())
+    }
+  }
+  return problems.length > 0 ? err(invalid(problems)) : ok(done)
+}
+
+function settled<Value>(
+  outcome:
+    | { readonly kind: 'done'; readonly value: Result<Value, RegistryFailure> }
+    | { readonly kind: 'conflict' }
+    | { readonly kind: 'unavailable'; readonly error: Error },
+): Result<Value, RegistryFailure> {
+  switch (outcome.kind) {
+    case 'done':
+      return outcome.value
+    case 'conflict':
+      return err({ kind: 'conflict', message: 'Others changed the same resources at the same time. Try again.' })
+    case 'unavailable':
+      return err({ kind: 'unavailable', message: `Nothing can be written now: ${outcome.error.message}.` })
+  }
+}

@@ -1,0 +1,103 @@
+import { EngineError, type RegistryStore, type Revision } from '../ports/engine.ts'
+import { Stage } from './stage.ts'
+
+/** Work on a stage; `keep` false: what it staged is given up. */
+export type Work<Value> = (stage: Stage) => { readonly keep: boolean; readonly value: Value }
+
+export type WriteOutcome<Value> =
+  | {
+      readonly kind: 'done'
+      readonly value: Value /** Null: nothing was written. */
+      readonly revision: Revision | null
+    }
+  | { readonly kind: 'conflict' }
+  | { readonly kind: 'unavailable'; readonly error: EngineError }
+
+interface Job {
+  readonly run: (root: Stage) => void
+  readonly settle: (result: { readonly revision: Revision | null } | EngineError) => void
+  readonly fail: (error: unknown) => void
+}
+
+/** Writers that lost against another node this often in a row are told so. */
+const maximumAttempts = 5
+const maximumBatch = 256
+
+/**
+ * One write at a time: what is validated is what is written. Requests that come while a write is under way are validated
+ * one upon the other and share the next one.
+ */
+export class Writer {
+  readonly #store: RegistryStore
+  readonly #waiting: Job[] = []
+  #running: Promise<void> | null = null
+
+  constructor(store: RegistryStore) {
+    this.#store = store
+  }
+
+  run<Value>(work: Work<Value>): Promise<WriteOutcome<Value>> {
+    return new Promise((resolve, reject) => {
+      let value: Value
+      let kept = false
+      this.#waiting.push({
+        run: (root) => {
+          kept = false
+          const stage = new Stage(root)
+          try {
+            const done = work(stage)
+            value = done.value
+            kept = done.keep && !stage.empty
+          } catch (error) {
+            // A bug of ours ends this request, not those that share the write.
+            reject(error)
+            return
+          }
+          if (kept) stage.mergeInto(root)
+        },
+        settle: (result) => {
+          if (!(result instanceof EngineError)) {
+            resolve({ kind: 'done', value, revision: kept ? result.revision : null })
+          } else if (!kept) resolve({ kind: 'done', value, revision: null })
+          else resolve(result.code === 'conflict' ? { kind: 'conflict' } : { kind: 'unavailable', error: result })
+        },
+        fail: reject,
+      })
+      this.#running ??= this.#drain()
+    })
+  }
+
+  /** Resolves when no write waits or is under way. */
+  async idle(): Promise<void> {
+    while (this.#running !== null) await this.#running
+  }
+
+  async #drain(): Promise<void> {
+    // What is asked for in the same turn belongs to the first batch.
+    await Promise.resolve()
+    while (this.#waiting.length > 0) {
+      const batch = this.#waiting.splice(0, maximumBatch)
+      try {
+        const result = await this.#write(batch)
+        for (const job of batch) job.settle(result)
+      } catch (error) {
+        for (const job of batch) job.fail(error)
+      }
+    }
+    this.#running = null
+  }
+
+  async #write(batch: readonly Job[]): Promise<{ readonly revision: Revision | null } | EngineError> {
+    for (let attempt = 1; ; attempt++) {
+      const root = new Stage(this.#store)
+      for (const job of batch) job.run(root)
+      if (root.empty) return { revision: null }
+      try {
+        return { revision: await this.#store.write(root.toWrite(this.#store)) }
+      } catch (error) {
+        if (!(error instanceof EngineError)) throw error
+        if (error.code !== 'conflict' || attempt === maximumAttempts) return error
+      }
+    }
+  }
+}
