@@ -1,5 +1,5 @@
 import { decodeWith, packetTypes, type Sender } from './decode.ts'
-import { codeName, describePacket, quote } from './describe.ts'
+import { byteCount, codeName, describePacket, quote } from './describe.ts'
 import { hexByte } from './failure.ts'
 import { Framer } from './framer.ts'
 import type { PacketFailure, ProtocolVersion } from './packet.ts'
@@ -32,7 +32,7 @@ class NotingReader extends PacketReader {
   override u16(what: string): number {
     return this.#note(
       () => super.u16(what),
-      (value) => `${what}: ${value}${what === 'Topic Name' ? ' bytes' : ''}`,
+      (value) => `${what}: ${what === 'Topic Name' ? byteCount(value) : value}`,
     )
   }
 
@@ -60,14 +60,14 @@ class NotingReader extends PacketReader {
   override binary(what: string): Uint8Array {
     return this.#note(
       () => super.binary(what),
-      (value) => `${what}: ${value.length} bytes`,
+      (value) => `${what}: ${byteCount(value.length)}`,
     )
   }
 
   override octets(length: number, what: string): Uint8Array {
     return this.#note(
       () => super.octets(length, what),
-      (value) => `${what}: ${value.length} bytes`,
+      (value) => `${what}: ${byteCount(value.length)}`,
     )
   }
 
@@ -112,7 +112,7 @@ export function annotate(bytes: Uint8Array, version?: ProtocolVersion): string[]
     },
   })
   if (failure !== null) lines.push(refusal(failure))
-  else if (used < bytes.length) lines.push(`# incomplete: ${bytes.length - used} bytes of a packet that goes on`)
+  else if (used < bytes.length) lines.push(`# incomplete: ${byteCount(bytes.length - used)} of a packet that goes on`)
   if (lines.length === 0) lines.push('# nothing')
   return lines
 }
@@ -156,7 +156,7 @@ function bestReading(frame: Uint8Array, bodyStart: number, known: ProtocolVersio
 }
 
 function byteMeaning(what: string, value: number): string {
-  if (what === 'property identifier') return propertyOf(value)?.name ?? hexByte(value)
+  if (what === 'Property') return propertyOf(value)?.name ?? hexByte(value)
   if (what === 'Reason Code') return codeName(value)
   if (what === 'Connect Flags' || what === 'Subscription Options') return `0b${value.toString(2).padStart(8, '0')}`
   return String(value)
@@ -170,7 +170,7 @@ function line(bytes: Uint8Array, start: number, end: number, text: string): stri
   const lines: string[] = []
   for (let at = start; at < end; at += BYTES_PER_LINE) {
     if (lines.length === MOST_LINES_PER_FIELD) {
-      lines.push(`# … ${end - at} more bytes`)
+      lines.push(`# … and ${byteCount(end - at)} more`)
       break
     }
     const part = bytes.subarray(at, Math.min(end, at + BYTES_PER_LINE))

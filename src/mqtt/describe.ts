@@ -131,7 +131,12 @@ function join(type: string, parts: readonly string[]): string {
 }
 
 function size(bytes: Uint8Array): string {
-  return `(${bytes.length} bytes)`
+  return `(${byteCount(bytes.length)})`
+}
+
+/** `1 byte`, `2 bytes` */
+export function byteCount(count: number): string {
+  return count === 1 ? '1 byte' : `${count} bytes`
 }
 
 /** Quoted, control and direction characters escaped, cut. */

@@ -19,7 +19,7 @@ export function readProperties(reader: PacketReader, carrier: PropertyCarrier, f
   const subscriptionIdentifiers: number[] = []
   const seen = new Set<PropertyRow>()
   while (reader.at < reader.end) {
-    const id = reader.u8('property identifier')
+    const id = reader.u8('Property')
     const row = propertyFor(id, carrier)
     if (row === undefined) {
       const name = propertyOf(id)?.name ?? hexByte(id)

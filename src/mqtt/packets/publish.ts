@@ -24,7 +24,7 @@ export function decodePublish(reader: PacketReader, flags: number, fromServer: b
       protocolError(version, version === 5 ? '3.3.2.1' : '4.7.3-1', 'Topic Name is empty and there is no alias'),
     )
   }
-  const payload = reader.octets(reader.remaining, 'the payload')
+  const payload = reader.octets(reader.remaining, 'Payload')
   const topicName = reader.failure === null ? reader.textBetween(topicStart, topicEnd, 'Topic Name', '3.3.2-1') : ''
   return {
     type: 'PUBLISH',
