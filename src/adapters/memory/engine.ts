@@ -1,12 +1,12 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { Engine, Fence, NamespaceId, NodeId, Position, SessionUid } from '../../ports/engine.ts'
-import { EngineError } from '../../ports/engine.ts'
+import type { Engine, Fence, NamespaceId, NodeId, Position, RouteChange, SessionUid } from '../../ports/engine.ts'
+import { Callbacks } from '../callbacks.ts'
 import { comparePositions } from '../positions.ts'
+import { routeChange, SessionTable } from '../session-table.ts'
 import { MemoryCluster } from './cluster.ts'
 import { HotTable } from './hot-table.ts'
 import { RegistryTable } from './registry-store.ts'
 import { RetainedTable } from './retained-table.ts'
-import { SessionTable } from './session-table.ts'
 import { unavailable, type WriteFault, WriteQueue, type Writer } from './write-queue.ts'
 
 /** One store in memory that several broker nodes share, as they would share a cluster's. */
@@ -34,8 +34,18 @@ interface Acknowledgement {
 
 export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {
   const registry = new RegistryTable()
-  const sessions = new SessionTable(options.clustered ?? false)
   const retained = new RetainedTable()
+  const routeChanges = new Callbacks<[RouteChange]>()
+  let epoch = 0n
+  const sessions = new SessionTable({
+    alwaysStored: options.clustered ?? false,
+    nextEpoch: () => ++epoch,
+    onChange(change) {
+      hot.onSessionChange(change)
+      const route = routeChange(change)
+      if (route !== null) routeChanges.call(route)
+    },
+  })
   const hot = new HotTable(sessions, retained)
   const cluster = new MemoryCluster()
   const queue = new WriteQueue()
@@ -88,7 +98,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
       const waiting = soon.get(fence.session)
       if (waiting === undefined) return
       soon.delete(fence.session)
-      if (sessions.holds(waiting.fence)) hot.acknowledge(waiting.fence, waiting.upTo)
+      hot.acknowledge(waiting.fence, waiting.upTo)
     }
 
     return {
@@ -102,7 +112,12 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
         revision: () => read(() => registry.revision()),
       },
       sessions: {
-        open: (request) => write(() => sessions.open(request)),
+        open: (request) =>
+          write(() => {
+            const outcome = sessions.open(request)
+            if (outcome.kind !== 'opened') return outcome
+            return { ...outcome, inflight: hot.inflightOf(outcome.record.uid) }
+          }),
         close: (fence, how) => write(() => sessions.close(fence, how)),
         remove: (session, expected) => write(() => sessions.remove(session, expected)),
         discard: (session, expected, now) => write(() => sessions.discard(session, expected, now)),
@@ -112,7 +127,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
         routes(callback) {
           guard()
           for (const route of [...sessions.routes()]) callback(route)
-          return kept(sessions.routeChanges.add(callback))
+          return kept(routeChanges.add(callback))
         },
         dueBefore: (time, limit) => read(() => sessions.dueBefore(time, limit, (other) => cluster.isGone(other))),
         willDone: (session, dueAt) => write(() => sessions.willDone(session, dueAt)),
@@ -123,19 +138,19 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
         flushAcknowledgements: (fence) =>
           write(() => {
             flush(fence)
-            if (!sessions.holds(fence)) throw new EngineError('fenced', 'the session has another owner or none')
+            sessions.owned(fence)
           }),
       },
       queue: {
         read: async (session, after, bounds) => {
           guard()
-          return sessions.get(session)?.queue?.read(after, bounds) ?? []
+          return hot.queueOf(session)?.read(after, bounds) ?? []
         },
         tail: (fence, callback) => read(() => kept(hot.tail(fence, callback))),
         size(session) {
           guard()
-          const messages = sessions.get(session)?.queue
-          return { messages: messages?.messages ?? 0, bytes: messages?.bytes ?? 0 }
+          const queue = hot.queueOf(session)
+          return { messages: queue?.messages ?? 0, bytes: queue?.bytes ?? 0 }
         },
       },
       retained: {

@@ -1,0 +1,405 @@
+import { assert } from '../base/assert.ts'
+import type { UnixMillis } from '../base/time.ts'
+import {
+  EngineError,
+  type Fence,
+  type InflightState,
+  type NamespaceId,
+  type NodeId,
+  type OpenOutcome,
+  type OpenSession,
+  type QueueLimits,
+  type RouteChange,
+  type SessionOwner,
+  type SessionRecord,
+  type SessionUid,
+  type StoredSubscription,
+} from '../ports/engine.ts'
+import {
+  closedRecord,
+  discardedRecord,
+  dueTime,
+  hasEnded,
+  judgeName,
+  openedRecord,
+  orphanedRecord,
+} from './session-rules.ts'
+import { byCodeUnits, SortedList } from './sorted-list.ts'
+
+/** What is known of a session besides its messages. Never changed in place. */
+export interface SessionEntry {
+  readonly record: SessionRecord
+  readonly limits: QueueLimits
+  /** `memory`: the broker delivers in process and nothing is kept here. */
+  readonly queue: 'memory' | 'stored'
+  /** Only the name is reserved; the state was discarded with its client. */
+  readonly stateless: boolean
+  /** False: it lost its name and only waits until its will was judged. */
+  readonly named: boolean
+  /** Connected to a process that is gone. */
+  readonly abandoned: boolean
+}
+
+/** One entry became another; null: there was none, or there is none any more. */
+export interface SessionChange {
+  readonly before: SessionEntry | null
+  readonly after: SessionEntry | null
+}
+
+export interface SessionTableOptions {
+  /** True: sessions that end with their connection have a queue as well, since other nodes must reach it. */
+  readonly alwaysStored: boolean
+  readonly nextEpoch: () => bigint
+  /** Called after each change, in order. */
+  readonly onChange: (change: SessionChange) => void
+}
+
+export interface SessionQuery {
+  readonly namespace: NamespaceId
+  readonly foldedName?: string
+  readonly after: string | null
+  readonly limit: number
+}
+
+export interface HowToClose {
+  readonly now: UnixMillis
+  readonly expiryIntervalSeconds: number | null
+  readonly will: 'discard' | 'keep'
+}
+
+interface Due {
+  readonly at: number
+  readonly uid: SessionUid
+}
+
+class NamespaceSessions {
+  readonly byClientId = new Map<string, SessionEntry>()
+  readonly order = new SortedList<string>(byCodeUnits)
+  readonly byOwner = new Map<string, Map<SessionUid, SessionEntry>>()
+}
+
+export const emptyInflight: InflightState = { acknowledged: null, outgoing: [], incoming: [] }
+
+/**
+ * The sessions of a store with the indexes that its questions need. Every write is one synchronous call, so it is an atom;
+ * each tells `onChange` what it changed, and `apply` repeats or reverses such a change without telling.
+ */
+export class SessionTable {
+  readonly #options: SessionTableOptions
+  readonly #byUid = new Map<SessionUid, SessionEntry>()
+  readonly #namespaces = new Map<NamespaceId, NamespaceSessions>()
+  readonly #online = new Map<NodeId, Set<SessionUid>>()
+  readonly #abandoned = new Set<SessionUid>()
+  readonly #due = new SortedList<Due>((a, b) => a.at - b.at || byCodeUnits(a.uid, b.uid))
+
+  constructor(options: SessionTableOptions) {
+    this.#options = options
+  }
+
+  get size(): number {
+    return this.#byUid.size
+  }
+
+  get(uid: SessionUid): SessionEntry | undefined {
+    return this.#byUid.get(uid)
+  }
+
+  find(namespace: NamespaceId, clientId: string): SessionEntry | undefined {
+    return this.#namespaces.get(namespace)?.byClientId.get(clientId)
+  }
+
+  holds(fence: Fence): boolean {
+    const record = this.#byUid.get(fence.session)?.record
+    return record !== undefined && record.epoch === fence.epoch && record.node !== null
+  }
+
+  /** @throws EngineError `fenced` */
+  owned(fence: Fence): SessionEntry {
+    const entry = this.#byUid.get(fence.session)
+    if (entry === undefined || !this.holds(fence)) {
+      throw new EngineError('fenced', 'the session has another owner or none')
+    }
+    return entry
+  }
+
+  list(query: SessionQuery): SessionRecord[] {
+    const found: SessionRecord[] = []
+    const sessions = this.#namespaces.get(query.namespace)
+    if (sessions === undefined) return found
+    for (const clientId of sessions.order.after(query.after)) {
+      if (found.length >= query.limit) break
+      const { record } = sessions.byClientId.get(clientId) as SessionEntry
+      if (query.foldedName === undefined || record.owner.foldedName === query.foldedName) found.push(record)
+    }
+    return found
+  }
+
+  dueBefore(time: UnixMillis, limit: number, isGone: (node: NodeId) => boolean): SessionRecord[] {
+    const found: SessionRecord[] = []
+    const add = (uid: SessionUid): boolean => {
+      if (found.length >= limit) return false
+      found.push((this.#byUid.get(uid) as SessionEntry).record)
+      return true
+    }
+    for (const { at, uid } of this.#due.after(null)) if (at > time || !add(uid)) break
+    for (const uid of this.#abandoned) if (!add(uid)) return found
+    for (const [node, uids] of this.#online) {
+      if (!isGone(node)) continue
+      for (const uid of uids) if (!add(uid)) return found
+    }
+    return found
+  }
+
+  /** Whoever is connected to the node is connected to a process that is gone; when it comes back it is another one. */
+  abandon(node: NodeId): void {
+    for (const uid of [...(this.#online.get(node) ?? [])]) {
+      const before = this.#byUid.get(uid) as SessionEntry
+      this.apply({ before, after: { ...before, abandoned: true } })
+    }
+  }
+
+  *routes(): Generator<RouteChange> {
+    for (const entry of this.#byUid.values()) {
+      const route = routeChange({ before: null, after: entry })
+      if (route !== null) yield route
+    }
+  }
+
+  /** An opened outcome has empty `inflight`: the adapter knows the messages. */
+  open(request: OpenSession): OpenOutcome {
+    assert(!this.#byUid.has(request.newUid), 'the uid of a new session is in use')
+    const existing = this.find(request.namespace, request.clientId)
+    const verdict = judgeName(existing?.record, existing?.stateless ?? false, request)
+    if (verdict.kind === 'taken') return { kind: 'nameTaken', owner: (existing as SessionEntry).record.owner }
+    const exceeded = this.#judgeQuotas(request, existing)
+    if (exceeded !== null) return exceeded
+
+    const keeps = existing !== undefined && verdict.kind === 'mine' && verdict.keepsState
+    const record = openedRecord(request, existing?.record, keeps, this.#options.nextEpoch())
+    if (existing !== undefined && !keeps) {
+      if (verdict.kind === 'mine' && verdict.leavesWill) this.#orphan(existing, request.now)
+      else this.#change(existing, null)
+    }
+    const transient = !keeps && request.expiryIntervalSeconds === 0 && !this.#options.alwaysStored
+    const entry: SessionEntry = {
+      record,
+      limits: request.queue,
+      queue: transient ? 'memory' : 'stored',
+      stateless: false,
+      named: true,
+      abandoned: false,
+    }
+    this.#change(keeps ? existing : null, entry)
+    return {
+      kind: 'opened',
+      fence: { session: record.uid, epoch: record.epoch },
+      record,
+      present: keeps,
+      previous: existing?.record.node ?? null,
+      discarded: existing !== undefined && !keeps ? existing.record.uid : null,
+      dueWill: verdict.kind === 'mine' ? verdict.dueWill : null,
+      queue: entry.queue,
+      inflight: emptyInflight,
+    }
+  }
+
+  close(fence: Fence, how: HowToClose): { readonly removed: boolean } {
+    const entry = this.owned(fence)
+    const record = closedRecord(entry.record, how)
+    this.#change(entry, record === null ? null : { ...entry, record, queue: 'stored', abandoned: false })
+    return { removed: record === null }
+  }
+
+  remove(uid: SessionUid, expected: { readonly epoch: bigint } | 'any'): boolean {
+    const entry = this.#expected(uid, expected)
+    if (entry === undefined) return false
+    this.#change(entry, null)
+    return true
+  }
+
+  discard(uid: SessionUid, expected: { readonly epoch: bigint } | 'any', now: UnixMillis): boolean {
+    const entry = this.#expected(uid, expected)
+    if (entry === undefined) return false
+    const record = entry.named ? discardedRecord(entry.record, now, this.#options.nextEpoch()) : null
+    this.#change(
+      entry,
+      record === null ? null : { ...entry, record, queue: 'stored', stateless: true, abandoned: false },
+    )
+    return true
+  }
+
+  willDone(uid: SessionUid, dueAt: UnixMillis): boolean {
+    const entry = this.#byUid.get(uid)
+    if (entry === undefined || entry.record.node !== null || entry.record.willDueAt !== dueAt) return false
+    const after = entry.named ? { ...entry, record: { ...entry.record, will: null, willDueAt: null } } : null
+    this.#change(entry, after)
+    return true
+  }
+
+  setSubscriptions(uid: SessionUid, subscriptions: readonly StoredSubscription[]): void {
+    const entry = this.#byUid.get(uid) as SessionEntry
+    this.#change(entry, { ...entry, record: { ...entry.record, subscriptions } })
+  }
+
+  setExpiryInterval(uid: SessionUid, seconds: number | null): void {
+    const entry = this.#byUid.get(uid) as SessionEntry
+    this.#change(entry, { ...entry, record: { ...entry.record, expiryIntervalSeconds: seconds } })
+  }
+
+  /** The queue outgrew its limits and the session ends; a will that waits for its delay is due now. */
+  endByOverflow(uid: SessionUid, now: UnixMillis): void {
+    const entry = this.#byUid.get(uid) as SessionEntry
+    if (entry.record.node === null && entry.record.will !== null) this.#orphan(entry, now)
+    else this.#change(entry, null)
+  }
+
+  purge(namespace: NamespaceId): void {
+    for (const entry of [...this.#byUid.values()]) {
+      if (entry.record.namespace === namespace) this.#change(entry, null)
+    }
+  }
+
+  apply({ before, after }: SessionChange): void {
+    if (before !== null) this.#unindex(before)
+    if (after !== null) this.#index(after)
+  }
+
+  #change(before: SessionEntry | null, after: SessionEntry | null): void {
+    const change = { before, after }
+    this.apply(change)
+    this.#options.onChange(change)
+  }
+
+  #orphan(entry: SessionEntry, now: UnixMillis): void {
+    this.#change(entry, {
+      ...entry,
+      record: orphanedRecord(entry.record, now),
+      queue: 'memory',
+      named: false,
+      abandoned: false,
+    })
+  }
+
+  #expected(uid: SessionUid, expected: { readonly epoch: bigint } | 'any'): SessionEntry | undefined {
+    const entry = this.#byUid.get(uid)
+    return expected === 'any' || entry?.record.epoch === expected.epoch ? entry : undefined
+  }
+
+  #judgeQuotas(request: OpenSession, replaced: SessionEntry | undefined): OpenOutcome | null {
+    const sessions = this.#namespaces.get(request.namespace)
+    if (sessions === undefined && request.quotas.perName > 0 && request.quotas.perNamespace > 0) return null
+    const counts = (entry: SessionEntry): boolean => entry !== replaced && !hasEnded(entry.record, request.now)
+    const mine = [...(sessions?.byOwner.get(ownerKey(request.owner))?.values() ?? [])].filter(counts)
+    if (mine.length + 1 > request.quotas.perName) {
+      return quotaExceeded('perName', request.quotas.perName, mine.find((e) => e.record.node === null) ?? mine[0])
+    }
+    const others = (sessions?.byClientId.size ?? 0) - (replaced === undefined ? 0 : 1)
+    if (others + 1 <= request.quotas.perNamespace) return null
+    // Only at the limit are those told apart that ended but are not removed yet.
+    let ended = 0
+    for (const { at, uid } of this.#due.after(null)) {
+      if (at > request.now) break
+      const entry = this.#byUid.get(uid) as SessionEntry
+      if (!entry.named || entry === replaced || entry.record.namespace !== request.namespace) continue
+      if (hasEnded(entry.record, request.now)) ended++
+    }
+    if (others - ended + 1 <= request.quotas.perNamespace) return null
+    let blocking = mine[0]
+    for (const entry of sessions?.byClientId.values() ?? []) {
+      if (blocking !== undefined) break
+      if (counts(entry)) blocking = entry
+    }
+    return quotaExceeded('perNamespace', request.quotas.perNamespace, blocking)
+  }
+
+  #index(entry: SessionEntry): void {
+    const { namespace, clientId, uid, owner, node } = entry.record
+    this.#byUid.set(uid, entry)
+    const at = dueTime(entry.record)
+    if (at !== null) this.#due.add({ at, uid })
+    if (entry.abandoned) {
+      this.#abandoned.add(uid)
+    } else if (node !== null) {
+      const uids = this.#online.get(node)
+      if (uids === undefined) this.#online.set(node, new Set([uid]))
+      else uids.add(uid)
+    }
+    if (!entry.named) return
+    const sessions = this.#namespaces.get(namespace) ?? new NamespaceSessions()
+    this.#namespaces.set(namespace, sessions)
+    sessions.byClientId.set(clientId, entry)
+    sessions.order.add(clientId)
+    const key = ownerKey(owner)
+    const ofOwner = sessions.byOwner.get(key)
+    if (ofOwner === undefined) sessions.byOwner.set(key, new Map([[uid, entry]]))
+    else ofOwner.set(uid, entry)
+  }
+
+  #unindex(entry: SessionEntry): void {
+    const { namespace, clientId, uid, owner, node } = entry.record
+    this.#byUid.delete(uid)
+    const at = dueTime(entry.record)
+    if (at !== null) this.#due.delete({ at, uid })
+    this.#abandoned.delete(uid)
+    if (node !== null) {
+      const uids = this.#online.get(node)
+      uids?.delete(uid)
+      if (uids?.size === 0) this.#online.delete(node)
+    }
+    if (!entry.named) return
+    const sessions = this.#namespaces.get(namespace) as NamespaceSessions
+    sessions.byClientId.delete(clientId)
+    sessions.order.delete(clientId)
+    const key = ownerKey(owner)
+    const ofOwner = sessions.byOwner.get(key)
+    ofOwner?.delete(uid)
+    if (ofOwner?.size === 0) sessions.byOwner.delete(key)
+    if (sessions.byClientId.size === 0) this.#namespaces.delete(namespace)
+  }
+}
+
+/** What the topic tries must hear of a change; null: nothing. */
+export function routeChange({ before, after }: SessionChange): RouteChange | null {
+  const was = before !== null && before.queue === 'stored' ? before.record : null
+  const is = after !== null && after.queue === 'stored' ? after.record : null
+  if (is !== null) {
+    const same = was !== null && was.node === is.node && was.subscriptions === is.subscriptions
+    return same ? null : routeOf(is, is.subscriptions)
+  }
+  return was === null ? null : routeOf(was, null)
+}
+
+/** True: whatever messages the session had are gone with this change. */
+export function losesMessages({ before, after }: SessionChange): boolean {
+  if (before === null) return false
+  return after === null || !after.named || (after.stateless && !before.stateless)
+}
+
+function routeOf(record: SessionRecord, subscriptions: readonly StoredSubscription[] | null): RouteChange {
+  return {
+    namespace: record.namespace,
+    session: record.uid,
+    clientId: record.clientId,
+    node: record.node,
+    subscriptions,
+  }
+}
+
+/** The authority is one of a closed set of words without a colon, so two owners never share a key (S28). */
+function ownerKey(owner: SessionOwner): string {
+  return `${owner.authority}:${owner.foldedName}`
+}
+
+function quotaExceeded(
+  which: 'perName' | 'perNamespace',
+  limit: number,
+  blocking: SessionEntry | undefined,
+): OpenOutcome {
+  return {
+    kind: 'quotaExceeded',
+    which,
+    limit,
+    blocking:
+      blocking === undefined ? null : { clientId: blocking.record.clientId, online: blocking.record.node !== null },
+  }
+}

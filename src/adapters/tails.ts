@@ -1,0 +1,51 @@
+import type { Fence, QueuedMessage, SessionUid, Stop } from '../ports/engine.ts'
+import { throwLater } from './callbacks.ts'
+import type { SessionTable } from './session-table.ts'
+
+interface Tail {
+  readonly fence: Fence
+  readonly callback: (messages: readonly QueuedMessage[]) => void
+}
+
+/** Owners that follow the end of their queue. */
+export class Tails {
+  readonly #sessions: SessionTable
+  readonly #tails = new Map<SessionUid, Set<Tail>>()
+
+  constructor(sessions: SessionTable) {
+    this.#sessions = sessions
+  }
+
+  add(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop {
+    const tail = { fence, callback }
+    const tails = this.#tails.get(fence.session) ?? new Set<Tail>()
+    this.#tails.set(fence.session, tails.add(tail))
+    return () => this.#stop(tail)
+  }
+
+  /** True: somebody follows this queue, so messages for it are worth keeping until they are told. */
+  has(uid: SessionUid): boolean {
+    return this.#tails.has(uid)
+  }
+
+  tell(uid: SessionUid, messages: readonly QueuedMessage[]): void {
+    for (const tail of [...(this.#tails.get(uid) ?? [])]) {
+      if (!this.#sessions.holds(tail.fence)) {
+        this.#stop(tail)
+        continue
+      }
+      if (messages.length === 0) continue
+      try {
+        tail.callback(messages)
+      } catch (error) {
+        throwLater(error)
+      }
+    }
+  }
+
+  #stop(tail: Tail): void {
+    const tails = this.#tails.get(tail.fence.session)
+    tails?.delete(tail)
+    if (tails?.size === 0) this.#tails.delete(tail.fence.session)
+  }
+}
