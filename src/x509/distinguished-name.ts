@@ -131,7 +131,7 @@ export function formatDistinguishedName(name: DistinguishedName): string {
 function formatAttribute({ oid, tag, content, text }: AttributeTypeAndValue): string {
   const shortName = shortNames.get(oid)
   if (shortName === undefined || text === null) {
-    return `${shortName ?? oid}=#${Buffer.from(element(tag, content)).toString('hex')}`
+    return `${shortName ?? oid}=#${Buffer.from(element(tag, content)).toString('hex').toUpperCase()}`
   }
   return `${shortName}=${escapeValue(text)}`
 }
@@ -144,7 +144,9 @@ function escapeValue(text: string): string {
     if (/["+,;<>\\]/.test(character) || (character === ' ' && atEdge) || (character === '#' && at === 0)) {
       escaped += `\\${character}`
     } else if (isMatchable(character)) escaped += character
-    else for (const octet of Buffer.from(character, 'utf8')) escaped += `\\${octet.toString(16).padStart(2, '0')}`
+    else
+      for (const octet of Buffer.from(character, 'utf8'))
+        escaped += `\\${octet.toString(16).padStart(2, '0').toUpperCase()}`
     at += character.length
   }
   return escaped

@@ -62,11 +62,11 @@ test('RFC 4514 2.4: special characters are escaped, unknown types are printed as
   assert.equal(print('#a#'), 'CN=\\#a#')
   assert.equal(print(' '), 'CN=\\ ')
   assert.equal(print('a\0b'), 'CN=a\\00b')
-  assert.equal(print('a\nCN=admin'), 'CN=a\\0aCN=admin')
+  assert.equal(print('a\nCN=admin'), 'CN=a\\0ACN=admin')
   assert.equal(print('Ünit'), 'CN=Ünit')
-  assert.equal(print('\u202egnp.exe'), 'CN=\\e2\\80\\aegnp.exe')
-  assert.equal(formatDistinguishedName(encoded([['1.2.3.4', utf8, 'x']])), '1.2.3.4=#0c0178')
-  assert.equal(formatDistinguishedName(encoded([[CN, Tag.TeletexString, Uint8Array.of(0xe9)]])), 'CN=#1401e9')
+  assert.equal(print('\u202egnp.exe'), 'CN=\\E2\\80\\AEgnp.exe')
+  assert.equal(formatDistinguishedName(encoded([['1.2.3.4', utf8, 'x']])), '1.2.3.4=#0C0178')
+  assert.equal(formatDistinguishedName(encoded([[CN, Tag.TeletexString, Uint8Array.of(0xe9)]])), 'CN=#1401E9')
   assert.equal(formatDistinguishedName(encoded()), '')
 })
 
@@ -102,7 +102,7 @@ test('the printed name agrees with openssl x509 -nameopt RFC2253', () => {
   ]) {
     const file = pem(forge({ subject: made }))
     const { output } = openssl(['x509', '-in', 'a.pem', '-noout', '-subject', '-nameopt', 'RFC2253'], { 'a.pem': file })
-    assert.equal(`subject=${formatDistinguishedName(made)}`, output.trimEnd().replace(/^subject= /, 'subject='))
+    assert.equal(`subject=${formatDistinguishedName(made)}`, output.replace(/\n$/, ''))
   }
 })
 

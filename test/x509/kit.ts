@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { generateKeyPairSync, type KeyObject } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type UnixSeconds, unixSeconds } from '../../src/base/time.ts'
@@ -171,16 +171,23 @@ export function verdict(found: ReturnType<typeof findPath>): string {
 export interface Run {
   readonly status: number | null
   readonly output: string
+  /** Content of the files that it was asked to write. */
+  readonly written: Readonly<Record<string, Uint8Array>>
 }
 
 /** Runs openssl in a folder of its own that holds the named files. */
-export function openssl(args: readonly string[], files: Readonly<Record<string, string | Uint8Array>> = {}): Run {
+export function openssl(
+  args: readonly string[],
+  files: Readonly<Record<string, string | Uint8Array>> = {},
+  results: readonly string[] = [],
+): Run {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-x509-'))
   try {
     for (const [file, content] of Object.entries(files)) writeFileSync(join(folder, file), content)
     const run = spawnSync('openssl', args, { cwd: folder, encoding: 'utf8', timeout: 20_000 })
     assert.equal(run.error, undefined, 'these tests need the openssl program')
-    return { status: run.status, output: run.stdout + run.stderr }
+    const written = results.map((file) => [file, new Uint8Array(readFileSync(join(folder, file)))] as const)
+    return { status: run.status, output: run.stdout + run.stderr, written: Object.fromEntries(written) }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
