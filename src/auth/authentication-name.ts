@@ -88,8 +88,7 @@ function generalNames(
   for (const entry of certificate.subjectAltNames) {
     if (entry.kind !== kind) continue
     const text = matchableText(entry)
-    // A wildcard names many machines and so no client (S6).
-    if (text === null || (kind === 'dNSName' && text.includes('*'))) {
+    if (text === null) {
       names.push({ kind: 'unusable', text: Buffer.from(entry.octets).toString('latin1') })
     } else {
       names.push({ kind: 'text', text })

@@ -70,13 +70,30 @@ function supportedMethods(view: NamespaceView): readonly string[] {
 function byName(evidence: ConnectEvidence, view: NamespaceView, leaf: Leaf, trail: Trail): Route {
   traceLeaf(leaf, trail)
   const route = byNames(presentedNames(evidence, view, leaf), view, trail)
-  if (route.kind === 'registryClient') return route
-  if (view.hasWebhookAuthentication && mayBeAnybody(route.code)) {
+  if (route.kind === 'refused' && view.hasWebhookAuthentication && mayBeAnybody(route.code)) {
     trail.passed('webhook', { detail: 'asked: no registered client is named' })
     return { kind: 'webhook' }
   }
   // Without a certificate no name can help; that comes first for the peer to mend.
-  return leaf.kind === 'none' ? refused('noCertificate') : route
+  const found: Route = leaf.kind === 'none' ? refused('noCertificate') : route
+  return found.kind === 'refused' ? refused(likelierCause(found.code, evidence, trail)) : found
+}
+
+/** Codes behind which a token in the password field is the likelier cause: the peer never meant to use a certificate. */
+const withoutClient: ReadonlySet<DecisionCode> = new Set([
+  'noCertificate',
+  'usernameRequired',
+  'nameNotInCertificate',
+  'clientNotFound',
+])
+
+function likelierCause(code: DecisionCode, { passwordLooksLikeToken }: ConnectEvidence, trail: Trail): DecisionCode {
+  if (passwordLooksLikeToken !== true || !withoutClient.has(code)) return code
+  trail.failed('password', {
+    expected: 'a token in Authentication Data',
+    detail: 'the password has the form of a JWT; passwords are not read',
+  })
+  return 'tokenInPassword'
 }
 
 /** False when the evidence names, or may name, a registered client. */

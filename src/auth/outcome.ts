@@ -32,36 +32,13 @@ export function accept(
 
 /** @param provenPath null: not looked into yet */
 export function refuse(decided: Case, code: DecisionCode, provenPath: boolean | null = null): Refused {
-  const told = hintedCode(decided, code)
   return {
     outcome: 'refused',
-    code: told,
-    remedy: remedyFor(told),
+    code,
+    remedy: remedyFor(code),
     provenPath: provenPath ?? reachesRegisteredCa(decided),
     explanation: decided.trail.explanation(),
   }
-}
-
-/** Codes behind which a token in the password field is the likelier cause: the peer never meant to use a certificate. */
-const withoutClient: ReadonlySet<DecisionCode> = new Set([
-  'noCertificate',
-  'usernameRequired',
-  'nameNotInCertificate',
-  'clientNotFound',
-])
-
-function hintedCode({ evidence, trail }: Case, code: DecisionCode): DecisionCode {
-  const hinted =
-    evidence.passwordLooksLikeToken === true &&
-    evidence.authenticationMethod === null &&
-    evidence.listener !== 'mqtt-tcp' &&
-    withoutClient.has(code)
-  if (!hinted) return code
-  trail.failed('password', {
-    expected: 'the token in Authentication Data',
-    detail: 'the password has the form of a JWT',
-  })
-  return 'tokenInPassword'
 }
 
 /**

@@ -280,6 +280,24 @@ test('S15: dates count on every use, of the good and of the bad verdict', () => 
   assert.deepEqual(backwards, asTimeGoes.toReversed())
 })
 
+test('S15: dates of a sent intermediate and of the anchor count on every use as well', () => {
+  const root = issue({ subject: 'Root', ca: true, notAfter: noon + 90 })
+  const between = issue({ subject: 'Between', ca: true, issuer: root, notBefore: noon, notAfter: noon + 50 })
+  const view = namespace(['root', root])
+  const verdicts = new PathVerdicts()
+  const chain = [leafOf(between), between]
+  const at = (seconds: number) => verdictOf(connect(view, chain, { verdicts, now: unixSeconds(noon + seconds) }))
+  assert.deepEqual([-301, -300, 50, 51, 90, 91].map(at), [
+    'chainInvalid',
+    'accepted d1',
+    'accepted d1',
+    'issuerExpired',
+    'issuerExpired',
+    'issuerExpired',
+  ])
+  assert.deepEqual([50, 51, 0, -301].map(at), ['accepted d1', 'issuerExpired', 'accepted d1', 'chainInvalid'])
+})
+
 test('a remembered verdict saves the path work, of acceptances and of refusals', () => {
   const verdicts = new PathVerdicts()
   let searches = 0

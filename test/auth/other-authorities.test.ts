@@ -57,7 +57,12 @@ test('S53: the plain listener is one client by resource name; Username, certific
   assert.ok(result.outcome === 'accepted' && result.method === 'PlainListener' && result.validUntil === null)
   view.change('local', { enabled: false })
   assert.equal(verdictOf(verify(result.principal, evidence, view, { now })), 'clientDisabled')
-  assert.equal(verdictOf(authenticate(evidence, view, { now })), 'clientDisabled')
+  const refused = authenticate(evidence, view, { now })
+  assert.equal(verdictOf(refused), 'clientDisabled')
+  assert.ok(refused.outcome === 'refused' && !refused.provenPath, 'a plain listener proves no key')
+  view.change('local', { enabled: true })
+  const other = { ...evidence, plainIdentity: 'Alpha' }
+  assert.equal(verdictOf(verify(result.principal, other, view, { now })), 'clientNotFound')
   view.removeClient('local')
   assert.equal(verdictOf(verify(result.principal, evidence, view, { now })), 'clientNotFound')
 })
@@ -286,6 +291,15 @@ test('a JWT in the password field is named where no client could be found', () =
   assert.equal(decide(view, { ...hint, username: 'Alpha', peerChain: [selfSigned] }), 'issuerNotRegistered')
   assert.equal(decide(view, { ...hint, authenticationMethod: 'CUSTOM-JWT' }), 'authenticationMethodUnsupported')
   assert.equal(decide(view, { ...hint, listener: 'mqtt-tcp', plainIdentity: 'none' }), 'clientNotFound')
+})
+
+test('a client that is removed later is not told about its password', () => {
+  const view = namespace()
+  const evidence = evidenceOf({ username: 'Alpha', peerChain: [alpha.der], passwordLooksLikeToken: true })
+  const result = authenticate(evidence, view, { now })
+  assert.ok(result.outcome === 'accepted')
+  view.removeClient('Alpha')
+  assert.equal(verdictOf(verify(result.principal, evidence, view, { now })), 'clientNotFound')
 })
 
 test('only the compact form of a JWT is taken for one', () => {
