@@ -1,0 +1,166 @@
+import { PathVerdicts } from '../auth/path-verdicts.ts'
+import { remedyFor } from '../auth/remedy.ts'
+import { RightsCache } from '../auth/rights.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Engine, Stop } from '../ports/engine.ts'
+import type { Events } from '../ports/events.ts'
+import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
+import type { TokenVerifier } from '../ports/token-verifier.ts'
+import type { HandshakeFailure, Transport } from '../ports/transport.ts'
+import type { Webhook } from '../ports/webhook.ts'
+import type { RegistryView } from '../registry/view.ts'
+import { sessionOverflow, shuttingDown, takenOver } from './close-cause.ts'
+import { Commits } from './commits.ts'
+import { Connection } from './connection.ts'
+import type { BrokerSettings, Core } from './core.ts'
+import { DecisionRecorder } from './decision-recorder.ts'
+import { Namespaces } from './namespaces.ts'
+import { BrokerOperations, type Operations } from './operations.ts'
+import { Publishing } from './publish.ts'
+import { RefusalQueue } from './refusal-queue.ts'
+import { SessionEnds } from './session-end.ts'
+import { followStore } from './store-followers.ts'
+import { TimerWheel } from './timers.ts'
+import { Turn } from './turn.ts'
+import { Wills } from './will.ts'
+
+export interface BrokerParts {
+  readonly settings: BrokerSettings
+  readonly engine: Engine
+  readonly registry: {
+    readonly view: RegistryView
+    /** Called after a write is visible in `view` and before it is answered. */
+    onChange(callback: () => void): Stop
+  }
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly events: Events
+  /** Null: no method of enhanced authentication, no webhook. */
+  readonly tokenVerifier?: TokenVerifier | null
+  readonly webhook?: Webhook | null
+}
+
+export interface Broker {
+  /** Takes over a peer whose transport stands. */
+  accept(transport: Transport): void
+  /** A peer that never got as far: recorded among the decisions. */
+  handshakeFailed(failure: HandshakeFailure): void
+  /** Says goodbye to everybody, waits until the store knows, at most `deadlineMs`; then cuts. Accepts nobody any more. */
+  drain(deadlineMs: number): Promise<void>
+  readonly operations: Operations
+}
+
+/** Keep Alive and the CONNECT deadline are kept to the second. */
+const deadlineGrain = { grainMs: 1_000, slots: 2_048 }
+
+export function createBroker(parts: BrokerParts): Broker {
+  const core = build(parts)
+  const stops: Stop[] = [
+    followStore(core),
+    parts.registry.onChange(() => {
+      core.turn.begin()
+      core.namespaces.registryChanged()
+    }),
+  ]
+  core.wills.start()
+  let isDraining = false
+
+  return {
+    accept(transport) {
+      if (isDraining) {
+        transport.destroy()
+        return
+      }
+      const namespace = core.namespaces.forServerName(transport.serverName)
+      new Connection(core, transport, namespace).start()
+    },
+    handshakeFailed(failure) {
+      core.turn.begin()
+      const namespace = core.namespaces.forServerName(failure.serverName)
+      core.decisions.handshakeFailed(failure, namespace, remedyFor('handshakeFailed'))
+    },
+    async drain(deadlineMs) {
+      isDraining = true
+      core.turn.begin()
+      core.refusals.stop()
+      for (const connection of [...core.connections]) connection.end(shuttingDown)
+      let cancel = (): void => {}
+      const deadline = new Promise<void>((resolve) => {
+        cancel = core.clock.setTimer(deadlineMs, resolve)
+      })
+      await Promise.race([Promise.all([core.closed(), core.sessionEnds.settled()]), deadline])
+      cancel()
+      for (const connection of [...core.connections]) connection.transport.destroy()
+      core.wills.stop()
+      core.deadlines.stop()
+      for (const stop of stops) stop()
+    },
+    operations: new BrokerOperations(core),
+  }
+}
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] }
+
+function build({ settings, engine, registry, clock, random, log, events, ...asked }: BrokerParts): Core {
+  const turn = new Turn(clock)
+  const namespaces = new Namespaces(registry.view, settings)
+  const commits = new Commits(engine.hot, turn, clock, random.uid(), {
+    onOverflow: (uid, dropped, ended) => {
+      for (const namespace of namespaces.all()) {
+        const entry = namespace.sessions.get(uid)
+        if (entry === undefined) continue
+        namespace.counters.droppedOverflow += dropped
+        if (ended) entry.online?.link.end({ ...sessionOverflow, isFenced: true })
+      }
+    },
+    onFenced: (uid) => {
+      for (const namespace of namespaces.all()) namespace.sessions.get(uid)?.online?.link.end(takenOver)
+    },
+    onUnavailable: (error) => log.write('error', 'commitFailed', { error: String(error) }),
+  })
+  const connections = new Set<Connection>()
+  const core = {
+    settings,
+    engine,
+    clock,
+    turn,
+    random,
+    log,
+    events,
+    tokenVerifier: asked.tokenVerifier ?? null,
+    webhook: asked.webhook ?? null,
+    verdicts: new PathVerdicts(),
+    rights: new RightsCache(),
+    namespaces,
+    commits,
+    publishing: new Publishing(turn, commits, events),
+    decisions: new DecisionRecorder(events, random, turn),
+    refusals: new RefusalQueue(clock, turn),
+    deadlines: new TimerWheel<Connection>(
+      clock,
+      (connection) => {
+        turn.begin()
+        connection.guard(() => connection.onDeadline())
+      },
+      deadlineGrain,
+    ),
+    connections,
+    closed: () => whenEmpty(connections, turn),
+  } as Mutable<Core>
+  core.sessionEnds = new SessionEnds(core)
+  core.wills = new Wills(core)
+  return core
+}
+
+/** Resolves when the last connection is gone. */
+function whenEmpty(connections: ReadonlySet<Connection>, turn: Turn): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (connections.size === 0) resolve()
+      else turn.resumeLater({ resume: look })
+    }
+    look()
+  })
+}

@@ -1,0 +1,176 @@
+import type { Clock } from '../ports/clock.ts'
+import {
+  type Commit,
+  EngineError,
+  type Fence,
+  type HotPath,
+  type OwnerOperation,
+  type QueuedDelivery,
+  type RetainChange,
+  type SessionUid,
+} from '../ports/engine.ts'
+import type { Turn } from './turn.ts'
+
+/** Something that waits until a commit is durable. */
+export interface Settled {
+  /** @param committed false: it will never be; nothing may be acknowledged */
+  settled(committed: boolean): void
+}
+
+export interface CommitListener {
+  onOverflow(session: SessionUid, dropped: number, ended: boolean): void
+  onFenced(session: SessionUid): void
+  onUnavailable(error: unknown): void
+}
+
+const firstRetryMs = 50
+const longestRetryMs = 2_000
+const giveUpMs = 10_000
+
+interface Batch {
+  readonly opId: string
+  readonly bodies: Uint8Array[]
+  readonly appends: Map<SessionUid, QueuedDelivery[]>
+  readonly retain: RetainChange[]
+  readonly owner: Map<SessionUid, { readonly fence: Fence; readonly operations: OwnerOperation[] }>
+  readonly waiting: Settled[]
+  bytes: number
+  /** Null: under way. */
+  outcome: 'committed' | 'failed' | null
+}
+
+/**
+ * One commit per turn: what the turn's packets change in the store gathers here and goes out as one atom at the end of
+ * the turn. What waits for it is settled in the order in which it was added, over all commits (design 3.5).
+ */
+export class Commits {
+  readonly #hot: HotPath
+  readonly #turn: Turn
+  readonly #clock: Clock
+  readonly #listener: CommitListener
+  readonly #prefix: string
+  #number = 0
+  #open: Batch | null = null
+  readonly #underWay: Batch[] = []
+  #waitingBytes = 0
+
+  /** @param prefix makes the operation ids of this process unique */
+  constructor(hot: HotPath, turn: Turn, clock: Clock, prefix: string, listener: CommitListener) {
+    this.#hot = hot
+    this.#turn = turn
+    this.#clock = clock
+    this.#prefix = prefix
+    this.#listener = listener
+    turn.beforeFlush(() => this.#seal())
+  }
+
+  /** Bytes of messages that are not durable yet. */
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  get isIdle(): boolean {
+    return this.#open === null && this.#underWay.length === 0
+  }
+
+  /** @returns the index for `append` and `retain`; of this turn only */
+  body(bytes: Uint8Array): number {
+    const batch = this.#batch()
+    batch.bytes += bytes.length
+    this.#waitingBytes += bytes.length
+    return batch.bodies.push(bytes) - 1
+  }
+
+  append(session: SessionUid, delivery: QueuedDelivery): void {
+    const { appends } = this.#batch()
+    const messages = appends.get(session)
+    if (messages === undefined) appends.set(session, [delivery])
+    else messages.push(delivery)
+  }
+
+  retain(change: RetainChange): void {
+    this.#batch().retain.push(change)
+  }
+
+  operate(fence: Fence, operation: OwnerOperation): void {
+    const { owner } = this.#batch()
+    const entry = owner.get(fence.session)
+    if (entry !== undefined && entry.fence.epoch === fence.epoch) entry.operations.push(operation)
+    else owner.set(fence.session, { fence, operations: [operation] })
+  }
+
+  /** Settled when everything added so far in this turn, and all before it, is durable. */
+  wait(settled: Settled): void {
+    this.#batch().waiting.push(settled)
+  }
+
+  #batch(): Batch {
+    if (this.#open === null) {
+      this.#turn.begin()
+      this.#open = {
+        opId: `${this.#prefix}/${this.#number++}`,
+        bodies: [],
+        appends: new Map(),
+        retain: [],
+        owner: new Map(),
+        waiting: [],
+        bytes: 0,
+        outcome: null,
+      }
+    }
+    return this.#open
+  }
+
+  #seal(): void {
+    const batch = this.#open
+    if (batch === null) return
+    this.#open = null
+    this.#underWay.push(batch)
+    if (batch.appends.size === 0 && batch.retain.length === 0 && batch.owner.size === 0) {
+      batch.outcome = 'committed'
+      this.#settle()
+      return
+    }
+    this.#send(batch, this.#clock.monotonicMs(), firstRetryMs)
+  }
+
+  #send(batch: Batch, startedMs: number, retryMs: number): void {
+    const commit: Commit = {
+      opId: batch.opId,
+      bodies: batch.bodies,
+      appends: [...batch.appends].map(([session, messages]) => ({ session, messages })),
+      retain: batch.retain,
+      owner: [...batch.owner.values()],
+    }
+    this.#hot.commit(commit).then(
+      ({ overflow, fenced }) => {
+        this.#turn.begin()
+        batch.outcome = 'committed'
+        this.#settle()
+        for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
+        for (const session of fenced) this.#listener.onFenced(session)
+      },
+      (error: unknown) => {
+        this.#turn.begin()
+        const mayRetry = error instanceof EngineError && error.retryable
+        if (mayRetry && this.#clock.monotonicMs() + retryMs - startedMs < giveUpMs) {
+          const next = Math.min(retryMs * 2, longestRetryMs)
+          this.#clock.setTimer(retryMs, () => this.#send(batch, startedMs, next))
+          return
+        }
+        batch.outcome = 'failed'
+        this.#listener.onUnavailable(error)
+        this.#settle()
+      },
+    )
+  }
+
+  #settle(): void {
+    for (let batch = this.#underWay[0]; batch !== undefined && batch.outcome !== null; batch = this.#underWay[0]) {
+      this.#underWay.shift()
+      this.#waitingBytes -= batch.bytes
+      const committed = batch.outcome === 'committed'
+      for (const waiting of batch.waiting) waiting.settled(committed)
+    }
+  }
+}

@@ -1,0 +1,298 @@
+import { authenticate, plan, verify } from '../auth/authenticate.ts'
+import { authorize } from '../auth/authorize.ts'
+import type { AuthenticationContext } from '../auth/context.ts'
+import type { Accepted, Refused } from '../auth/decision.ts'
+import type { ConnectEvidence } from '../auth/evidence.ts'
+import { sessionOwnerOf } from '../auth/principal.ts'
+import { type ConnectSecrets, passwordLooksLikeToken } from '../auth/secrets.ts'
+import { toUnixSeconds, unixMillis } from '../base/time.ts'
+import type { ConnectPacket } from '../mqtt/packet.ts'
+import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
+import { parseTopicName } from '../mqtt/topic.ts'
+import type { OpenOutcome, OpenSession, SessionUid, StoredWill } from '../ports/engine.ts'
+import { connectFault, negotiate } from './connack.ts'
+import { answerRefused, sessionRefusal, unknownNamespace, willRefusal } from './connect-refusal.ts'
+import type { Connection } from './connection.ts'
+import { IncomingPublish } from './incoming-publish.ts'
+import { topicFault } from './message-limits.ts'
+import type { Namespace } from './namespace.ts'
+import { coversHeldRights } from './rejudge.ts'
+import { OnlineSession } from './session.ts'
+import { SessionEntry } from './session-table.ts'
+import { StoredOutgoing } from './stored-outgoing.ts'
+import { parseStored } from './subscribe.ts'
+
+/**
+ * The way of a CONNECT, top to bottom: what must be waited for, who it is, the packet against the namespace's limits, the
+ * will, the session, the judgement once more, CONNACK. While it waits the peer is not read; when the peer leaves, what is
+ * waited for is cancelled.
+ */
+export async function connect(connection: Connection, packet: ConnectPacket): Promise<void> {
+  const { core, namespace } = connection
+  if (namespace === null) {
+    answerRefused(connection, packet, unknownNamespace)
+    return
+  }
+  const evidence = await gather(connection, namespace, evidenceOf(connection, packet), {
+    password: packet.password,
+    authenticationData: packet.properties.authenticationData ?? null,
+  })
+  if (evidence === null || !connection.isOpen) return
+  core.turn.begin()
+
+  const judged = authenticate(evidence, namespace.view, contextOf(connection, namespace))
+  if (judged.outcome === 'refused') {
+    answerRefused(connection, packet, { kind: 'decision', refused: judged })
+    return
+  }
+  const fault = connectFault(packet, namespace.limits)
+  if (fault !== null) {
+    answerRefused(connection, packet, { kind: 'packet', ...fault })
+    return
+  }
+  const will = willOf(connection, namespace, packet, judged)
+  if (will.outcome === 'refused') {
+    answerRefused(connection, packet, { kind: 'decision', refused: will.refused })
+    return
+  }
+  connection.openingSession(packet)
+  const opened = await openSession(connection, namespace, packet, judged, will.stored)
+  core.turn.begin()
+  if (opened === null) return
+  if (opened.kind !== 'opened') {
+    answerRefused(connection, packet, {
+      kind: 'decision',
+      refused: sessionRefusal(opened, judged, namespace, packet.clientId),
+    })
+    return
+  }
+  const again = verify(judged.principal, evidence, namespace.view, contextOf(connection, namespace))
+  if (!connection.isOpen || again.outcome === 'refused') {
+    core.sessionEnds.abandon(opened, namespace)
+    if (again.outcome === 'refused') answerRefused(connection, packet, { kind: 'decision', refused: again })
+    return
+  }
+  admit(connection, namespace, packet, evidence, again, opened)
+}
+
+/** A rejected promise of the world and a bug of ours both end this one connection. */
+export function startConnect(connection: Connection, packet: ConnectPacket): void {
+  connect(connection, packet).catch((error: unknown) => {
+    connection.guard(() => {
+      throw error
+    })
+  })
+}
+
+function evidenceOf({ core, transport }: Connection, packet: ConnectPacket): ConnectEvidence {
+  return {
+    listener: transport.listener,
+    serverName: transport.serverName,
+    remoteAddress: transport.remoteAddress,
+    protocol: packet.protocolVersion === 5 ? 'MQTT5' : 'MQTT3',
+    peerChain: transport.peerChain,
+    username: packet.username,
+    clientId: packet.clientId,
+    authenticationMethod: packet.properties.authenticationMethod ?? null,
+    hasPassword: packet.password !== null,
+    passwordLooksLikeToken: passwordLooksLikeToken(packet.password),
+    plainIdentity: transport.listener === 'mqtt-tcp' ? core.settings.plainIdentity : null,
+    token: null,
+    webhook: null,
+  }
+}
+
+function contextOf({ core }: Connection, namespace: Namespace): AuthenticationContext {
+  const { notBeforeSkewSeconds, notAfterSkewSeconds } = namespace.limits
+  return {
+    now: toUnixSeconds(core.turn.now),
+    skew: { notBeforeSeconds: notBeforeSkewSeconds, notAfterSeconds: notAfterSkewSeconds },
+    verdicts: core.verdicts,
+  }
+}
+
+/** Asks what the plan says. Null: the peer left meanwhile. What nobody can answer stays null and refuses. */
+async function gather(
+  connection: Connection,
+  namespace: Namespace,
+  evidence: ConnectEvidence,
+  secrets: ConnectSecrets,
+): Promise<ConnectEvidence | null> {
+  const { core } = connection
+  const planned = plan(evidence, namespace.view, secrets)
+  if (planned.kind === 'ready') return evidence
+  const abort = new AbortController()
+  connection.onClosed(() => abort.abort())
+  const cancelDeadline = core.clock.setTimer(core.settings.gatherTimeoutMs, () => abort.abort())
+  try {
+    if (planned.kind === 'verifyToken') {
+      if (core.tokenVerifier === null) return evidence
+      const { method, token } = planned
+      return { ...evidence, token: await core.tokenVerifier.verify(namespace.id, method, token, abort.signal) }
+    }
+    if (core.webhook === null) return evidence
+    return { ...evidence, webhook: await core.webhook.ask(namespace.id, planned.question, abort.signal) }
+  } finally {
+    cancelDeadline()
+  }
+}
+
+type WillOutcome =
+  | { readonly outcome: 'ok'; readonly stored: StoredWill | null }
+  | { readonly outcome: 'refused'; readonly refused: Refused }
+
+/** A will is authorized now and again when it is due (S37). */
+function willOf(connection: Connection, namespace: Namespace, packet: ConnectPacket, accepted: Accepted): WillOutcome {
+  const { core } = connection
+  const { will } = packet
+  if (will === null) return { outcome: 'ok', stored: null }
+  const parsed = parseTopicName(will.topicName)
+  const fault = parsed.ok
+    ? topicFault(parsed.value, Buffer.byteLength(parsed.value), namespace.limits)
+    : `the will's topic is not valid: ${parsed.error.kind}`
+  if (!parsed.ok || fault !== null) {
+    return { outcome: 'refused', refused: willRefusal(accepted, will.topicName, fault) }
+  }
+  const rights = core.rights.rightsOf(accepted.principal, namespace.view)
+  const authorization = authorize(rights, 'will', parsed.value)
+  if (authorization.outcome === 'denied') {
+    return {
+      outcome: 'refused',
+      refused: { ...willRefusal(accepted, will.topicName, null), remedy: authorization.remedy },
+    }
+  }
+  const owner = sessionOwnerOf(accepted.principal)
+  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner) }
+}
+
+/** Null: the store could not; the peer was told. */
+async function openSession(
+  connection: Connection,
+  namespace: Namespace,
+  packet: ConnectPacket,
+  accepted: Accepted,
+  will: StoredWill | null,
+): Promise<OpenOutcome | null> {
+  const { core } = connection
+  const { view, limits } = namespace
+  const { principal } = accepted
+  const terms = negotiate(packet, view)
+  const request: OpenSession = {
+    namespace: namespace.id,
+    clientId: packet.clientId === '' ? core.random.uid() : packet.clientId,
+    node: core.settings.nodeId,
+    owner: sessionOwnerOf(principal),
+    principal: {
+      method: accepted.method,
+      attributes: principal.kind === 'dynamicClient' ? principal.attributes : null,
+      validUntil: accepted.validUntil === null ? null : unixMillis(accepted.validUntil * 1000),
+    },
+    cleanStart: packet.cleanStart,
+    expiryIntervalSeconds: terms.sessionExpiryIntervalSeconds,
+    will,
+    quotas: {
+      perName: view.maximumClientSessionsPerAuthenticationName,
+      perNamespace: limits.maximumSessions,
+    },
+    queue: {
+      maximumMessages: limits.maximumQueuedMessages,
+      maximumBytes: limits.maximumQueuedBytes,
+      overflow: limits.queueOverflow,
+    },
+    now: core.turn.now,
+    newUid: core.random.uid() as SessionUid,
+  }
+  try {
+    const outcome = await core.engine.sessions.open(request)
+    if (outcome.kind !== 'opened' || !outcome.present) return outcome
+    if (coversHeldRights(core, namespace, principal, outcome.record)) return outcome
+    // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
+    await core.engine.sessions.remove(outcome.record.uid, { epoch: outcome.fence.epoch })
+    core.sessionEnds.takeOver(outcome, namespace)
+    return await core.engine.sessions.open({ ...request, cleanStart: true, now: core.turn.now })
+  } catch (error) {
+    core.turn.begin()
+    core.log.write('error', 'sessionOpenFailed', { error: String(error) })
+    answerRefused(connection, packet, {
+      kind: 'packet',
+      reasonCode: ReasonCode.ServerUnavailable,
+      returnCode: ReturnCode.ServerUnavailable,
+      detail: 'the store is not available',
+    })
+    return null
+  }
+}
+
+/** Everything has been decided: from the takeover to CONNACK nothing waits. */
+function admit(
+  connection: Connection,
+  namespace: Namespace,
+  packet: ConnectPacket,
+  evidence: ConnectEvidence,
+  accepted: Accepted,
+  opened: Extract<OpenOutcome, { kind: 'opened' }>,
+): void {
+  const { core } = connection
+  const { record } = opened
+  const terms = negotiate(packet, namespace.view)
+  core.sessionEnds.takeOver(opened, namespace)
+
+  const { sessions } = namespace
+  let entry = sessions.get(record.uid)
+  if (entry === undefined) {
+    entry = new SessionEntry(record.uid, record.clientId, opened.queue === 'stored')
+    sessions.add(entry)
+  }
+  if (!opened.present) entry.resumption = { sentUpTo: null, identifiers: new Map(), done: new Set() }
+  const session = new OnlineSession({
+    entry,
+    namespace,
+    principal: accepted.principal,
+    evidence,
+    acceptance: accepted,
+    fence: opened.fence,
+    record,
+    version: packet.protocolVersion,
+    maximumPacketSizeBytes: packet.properties.maximumPacketSizeBytes ?? 0xfff_ffff,
+    receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
+    topicAliasMaximum: packet.properties.topicAliasMaximum ?? 0,
+    link: connection,
+    peer: {
+      listener: evidence.listener,
+      remoteAddress: evidence.remoteAddress,
+      serverName: evidence.serverName,
+      protocol: evidence.protocol,
+      clientId: record.clientId,
+      username: evidence.username,
+    },
+  })
+  for (const stored of record.subscriptions) {
+    const subscription = parseStored(stored)
+    if (subscription !== null) session.subscriptions.set(stored.topicFilter, subscription)
+  }
+  sessions.connected(session)
+  if (opened.queue === 'stored') session.stored = new StoredOutgoing(session, core, opened.inflight)
+  namespace.counters.connects++
+
+  connection.send({
+    type: 'CONNACK',
+    sessionPresent: opened.present,
+    reasonCode: ReasonCode.Success,
+    properties: terms.connackProperties(record.clientId),
+  })
+  connection.connected(
+    session,
+    new IncomingPublish(core, session, connection, opened.inflight.incoming),
+    terms.keepAliveSeconds,
+  )
+  core.decisions.accepted({ namespace, ...session.peer }, accepted)
+  core.events.emit({
+    kind: 'sessionOpened',
+    namespace: namespace.id,
+    at: core.turn.now,
+    authenticationName: record.owner.authenticationName,
+    clientId: record.clientId,
+    sequenceNumber: record.sequenceNumber,
+  })
+  session.stored?.pump()
+}

@@ -1,0 +1,424 @@
+import { AssertionError } from '../base/assert.ts'
+import { packetIdentifierOf, readAcknowledgement, reasonCodeOf } from '../mqtt/acknowledgement-view.ts'
+import { decodePacket } from '../mqtt/decode.ts'
+import { encodePacket } from '../mqtt/encode.ts'
+import { Framer, type FrameSink } from '../mqtt/framer.ts'
+import type { ConnectPacket, Packet, PacketFailure, ProtocolVersion } from '../mqtt/packet.ts'
+import { refusalVersion } from '../mqtt/packets/connect.ts'
+import { encodeAcknowledgement } from '../mqtt/publish-encoder.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
+import type { Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+import {
+  type CloseCause,
+  clientError,
+  connectionLost,
+  keepAliveTimeout,
+  packetFailure,
+  serverError,
+  sessionOverflow,
+  storeUnavailable,
+} from './close-cause.ts'
+import { startConnect } from './connect.ts'
+import { refuseUnreadable } from './connect-refusal.ts'
+import type { Core } from './core.ts'
+import { onDisconnect } from './disconnect.ts'
+import type { IncomingPublish, PublishLink } from './incoming-publish.ts'
+import type { Namespace } from './namespace.ts'
+import { Outbox, type OutboxOwner } from './outbox.ts'
+import type { OnlineSession, SessionLink } from './session.ts'
+import { onSubscribe, onUnsubscribe } from './subscribe.ts'
+import { WheelEntry } from './timers.ts'
+import type { Resumable } from './turn.ts'
+
+export type Phase =
+  | { readonly name: 'awaitingConnect' }
+  | { readonly name: 'authenticating' | 'openingSession'; readonly connect: ConnectPacket }
+  | { readonly name: 'connected'; readonly session: OnlineSession }
+  /** The last words are on their way. */
+  | { readonly name: 'closing' }
+  | { readonly name: 'closed' }
+
+/** Why the peer is not read at the moment; several may hold. */
+export const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16 } as const
+
+/** Packets and deliveries after which others get their turn. */
+const workPerTurn = 4_000
+/** Before CONNECT nobody needs more (S55). */
+const waitingBytesBound = 1 << 20
+/** Messages of one connection that wait for the store before it is read more slowly. */
+const uncommittedBound = 4_096
+
+const firstByte = { PUBACK: 0x40, PUBREC: 0x50, PUBREL: 0x62, PUBCOMP: 0x70 } as const
+
+/** One peer: its phase, its bytes in and out, its deadlines. What its packets mean is decided elsewhere. */
+export class Connection implements TransportHandler, FrameSink, OutboxOwner, SessionLink, PublishLink, Resumable {
+  readonly core: Core
+  readonly transport: Transport
+  /** Null: the server name is nobody's; CONNECT is refused. */
+  readonly namespace: Namespace | null
+  readonly outbox: Outbox
+  readonly #framer: Framer
+  readonly #deadline = new WheelEntry<Connection>(this)
+  #phase: Phase = { name: 'awaitingConnect' }
+  /** Of the peer; 4 until CONNECT says so. */
+  version: ProtocolVersion = 4
+  /** Not null exactly while connected. */
+  #session: OnlineSession | null = null
+  #incoming: IncomingPublish | null = null
+  #holds = 0
+  #isPaused = false
+  #work = 0
+  #workTurn = 0
+  #receivedMs = 0
+  #keepAliveMs = 0
+  readonly #onClosed: (() => void)[] = []
+
+  constructor(core: Core, transport: Transport, namespace: Namespace | null) {
+    this.core = core
+    this.transport = transport
+    this.namespace = namespace
+    const limits = namespace?.limits
+    const maximum = limits?.maximumPacketSizeBytes ?? waitingBytesBound
+    this.#framer = new Framer(Math.min(maximum, waitingBytesBound))
+    this.outbox = new Outbox(core.turn, transport, this, limits?.maximumOutboxBytes ?? waitingBytesBound)
+  }
+
+  start(): void {
+    const { core } = this
+    core.turn.begin()
+    core.connections.add(this)
+    this.#receivedMs = core.turn.monotonicMs
+    core.deadlines.schedule(this.#deadline, this.#receivedMs + core.settings.connectTimeoutMs)
+    this.transport.start(this)
+  }
+
+  get phase(): Phase {
+    return this.#phase
+  }
+
+  get session(): OnlineSession | null {
+    return this.#session
+  }
+
+  /** Monotonic time of the last bytes. */
+  get receivedMs(): number {
+    return this.#receivedMs
+  }
+
+  /** Still there: a wait that ended may go on. */
+  get isOpen(): boolean {
+    return this.#phase.name !== 'closing' && this.#phase.name !== 'closed'
+  }
+
+  /** Called once, when the connection is over for whatever reason: cancels what is waited for. */
+  onClosed(callback: () => void): void {
+    if (this.isOpen) this.#onClosed.push(callback)
+    else callback()
+  }
+
+  // ------------------------------------------------------------------------------------------- bytes in
+
+  onChunk(chunk: Uint8Array): void {
+    const { turn } = this.core
+    turn.begin()
+    if (!this.isOpen) return
+    this.#receivedMs = turn.monotonicMs
+    try {
+      this.#afterFrames(this.#framer.push(chunk, this))
+    } catch (error) {
+      this.#onBug(error)
+    }
+  }
+
+  /** Goes on with what was kept while the peer was not read. */
+  resume(): void {
+    this.#holds &= ~Hold.Fairness
+    if (this.#holds !== 0 || !this.isOpen) return
+    this.#work = 0
+    try {
+      this.#afterFrames(this.#framer.resume(this))
+    } catch (error) {
+      this.#onBug(error)
+    }
+  }
+
+  #afterFrames(failure: PacketFailure | null): void {
+    if (!this.isOpen) return
+    if (failure !== null) {
+      this.#onUnreadable(failure)
+      return
+    }
+    if (this.outbox.isOverBound) this.hold(Hold.Outbox)
+    const paused = this.#holds !== 0
+    if (paused === this.#isPaused) return
+    this.#isPaused = paused
+    if (paused) this.transport.pause()
+    else this.transport.resume()
+  }
+
+  hold(reason: number): void {
+    this.#holds |= reason
+  }
+
+  letGo(reason: number): void {
+    if ((this.#holds & reason) === 0) return
+    this.#holds &= ~reason
+    if (this.#holds !== 0 || !this.isOpen) return
+    // Not at once: we may be inside another peer's packet.
+    this.#holds |= Hold.Fairness
+    this.core.turn.resumeLater(this)
+  }
+
+  onFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    const type = (bytes[start] as number) >> 4
+    if (this.#incoming === null) this.#onFrameUnconnected(bytes, start, bodyStart, end)
+    else if (type === 3) this.#incoming.onPublish(bytes, start, bodyStart, end)
+    else if (type >= 4 && type <= 7) this.#onAcknowledgement(type, bytes, start, bodyStart, end)
+    else this.#onPacket(bytes, start, bodyStart, end)
+    if (this.#workTurn !== this.core.turn.number) {
+      this.#workTurn = this.core.turn.number
+      this.#work = 0
+    }
+    if (++this.#work > workPerTurn && this.#holds === 0) {
+      this.#holds |= Hold.Fairness
+      this.core.turn.resumeLater(this)
+    }
+    return this.#holds === 0 && this.isOpen
+  }
+
+  /** Deliveries count as work: a huge fan-out uses up its publisher's turn (issue: fairness). */
+  countWork(amount: number): void {
+    this.#work += amount
+  }
+
+  #onFrameUnconnected(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    if (this.#phase.name !== 'awaitingConnect') return
+    const packet = decodePacket(bytes, start, bodyStart, end, this.version, 'client')
+    if (!packet.ok) {
+      refuseUnreadable(this, packet.error, refusalVersion(bytes, bodyStart, end))
+    } else if (packet.value.type !== 'CONNECT') {
+      this.end(clientError(ReasonCode.ProtocolError, '[MQTT-3.1.0-1] the first packet is not CONNECT'))
+    } else {
+      this.version = packet.value.protocolVersion
+      this.#phase = { name: 'authenticating', connect: packet.value }
+      this.hold(Hold.Connecting)
+      startConnect(this, packet.value)
+    }
+  }
+
+  #onUnreadable(failure: PacketFailure): void {
+    if (this.#phase.name === 'awaitingConnect') refuseUnreadable(this, failure, null)
+    else this.end(packetFailure(failure))
+  }
+
+  #onAcknowledgement(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    const session = this.#session as OnlineSession
+    const read = readAcknowledgement(bytes, start, bodyStart, end, this.version)
+    if (read < 0) {
+      this.#onPacket(bytes, start, bodyStart, end)
+      return
+    }
+    const identifier = packetIdentifierOf(read)
+    const reasonCode = reasonCodeOf(read)
+    if (reasonCode >= 0x80 && session.namespace.limits.failedAcknowledgementEndsConnection) {
+      this.end(clientError(ReasonCode.ImplementationSpecificError, 'the acknowledgement has a failure code'))
+      return
+    }
+    const { now } = this.core.turn
+    switch (type) {
+      case 4:
+        session.onPuback(identifier, now)
+        break
+      case 5:
+        session.onPubrec(identifier, reasonCode, now)
+        break
+      case 6:
+        this.#incoming?.onPubrel(identifier)
+        break
+      default:
+        session.onPubcomp(identifier, now)
+    }
+  }
+
+  #onPacket(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    const decoded = decodePacket(bytes, start, bodyStart, end, this.version, 'client')
+    if (!decoded.ok) {
+      this.end(packetFailure(decoded.error))
+      return
+    }
+    const packet = decoded.value
+    const session = this.#session as OnlineSession
+    switch (packet.type) {
+      case 'SUBSCRIBE':
+        onSubscribe(this, session, packet)
+        break
+      case 'UNSUBSCRIBE':
+        onUnsubscribe(this, session, packet)
+        break
+      case 'PINGREQ':
+        this.send({ type: 'PINGRESP' })
+        break
+      case 'DISCONNECT':
+        onDisconnect(this, session, packet)
+        break
+      case 'CONNECT':
+        this.end(clientError(ReasonCode.ProtocolError, '[MQTT-3.1.0-2] a second CONNECT'))
+        break
+      case 'AUTH':
+        this.end(clientError(ReasonCode.ProtocolError, '4.12 no enhanced authentication was begun'))
+        break
+      default:
+        this.end(clientError(ReasonCode.ProtocolError, `a client does not send ${packet.type} here`))
+    }
+  }
+
+  // ------------------------------------------------------------------------------------------- bytes out
+
+  send(packet: Packet): void {
+    this.outbox.send(encodePacket(packet, this.version))
+  }
+
+  sendAcknowledgement(
+    type: 'PUBACK' | 'PUBREC' | 'PUBREL' | 'PUBCOMP',
+    packetIdentifier: number,
+    reasonCode: ReasonCode,
+  ): void {
+    if (reasonCode !== ReasonCode.Success && this.version === 5) {
+      this.send({ type, packetIdentifier, reasonCode, properties: {} })
+      return
+    }
+    const arena = this.core.turn.acknowledgements.reserve(4)
+    const start = arena.used
+    arena.used = encodeAcknowledgement(arena.bytes, start, firstByte[type], packetIdentifier)
+    this.outbox.append(arena, start, arena.used)
+  }
+
+  onDrain(): void {
+    this.core.turn.begin()
+    this.outbox.drained()
+  }
+
+  onOutboxDrained(): void {
+    this.#session?.pump(this.core.turn.now)
+    if (!this.outbox.isOverBound) this.letGo(Hold.Outbox)
+  }
+
+  onOutboxOverrun(): void {
+    this.end({ ...connectionLost, reason: 'QuotaExceeded', abrupt: true, detail: 'the peer holds too much memory' })
+  }
+
+  onBacklog(): void {
+    if ((this.#incoming?.uncommitted ?? 0) >= uncommittedBound) this.hold(Hold.Commits)
+  }
+
+  onBacklogGone(): void {
+    if ((this.#incoming?.uncommitted ?? 0) < uncommittedBound / 2) this.letGo(Hold.Commits)
+  }
+
+  onSessionOverflow(): void {
+    this.end(sessionOverflow)
+  }
+
+  onStoreFailure(_error: unknown): void {
+    this.end(storeUnavailable)
+  }
+
+  // ------------------------------------------------------------------------------------------- phases
+
+  openingSession(connect: ConnectPacket): void {
+    this.#phase = { name: 'openingSession', connect }
+  }
+
+  /** CONNACK is written; from here on the peer is read. @param keepAliveSeconds 0: none */
+  connected(session: OnlineSession, incoming: IncomingPublish, keepAliveSeconds: number): void {
+    this.#session = session
+    this.#incoming = incoming
+    this.#phase = { name: 'connected', session }
+    this.#framer.setMaximum(session.namespace.limits.maximumPacketSizeBytes)
+    this.#receivedMs = this.core.turn.monotonicMs
+    this.#keepAliveMs = keepAliveSeconds * 1500
+    if (this.#keepAliveMs === 0) this.core.deadlines.cancel(this.#deadline)
+    else this.core.deadlines.schedule(this.#deadline, this.#receivedMs + this.#keepAliveMs)
+    this.letGo(Hold.Connecting)
+  }
+
+  onDeadline(): void {
+    if (this.#session === null) {
+      this.end({ ...connectionLost, abrupt: true, detail: 'no CONNECT in time' })
+      return
+    }
+    // What we do not read on our own account, we do not miss.
+    const isSilent = (this.#holds & ~Hold.Outbox) === 0
+    const due = (isSilent ? this.#receivedMs : this.core.turn.monotonicMs) + this.#keepAliveMs
+    if (due <= this.core.turn.monotonicMs) this.end(keepAliveTimeout)
+    else this.core.deadlines.schedule(this.#deadline, due)
+  }
+
+  /** Ends the connection once; later causes change nothing. */
+  end(cause: CloseCause): void {
+    if (!this.isOpen) return
+    this.core.turn.begin()
+    const session = this.#session
+    this.#phase = { name: 'closing' }
+    this.#session = null
+    this.#incoming?.end()
+    this.#incoming = null
+    this.core.deadlines.cancel(this.#deadline)
+    for (const callback of this.#onClosed) callback()
+    if (session !== null) {
+      if (cause.reasonCode !== null && this.version === 5) {
+        this.send({ type: 'DISCONNECT', reasonCode: cause.reasonCode, properties: {} })
+      }
+      this.core.sessionEnds.end(session, cause)
+    }
+    this.#close(cause.abrupt === true)
+  }
+
+  /** The answer to a CONNECT that is refused is written: nothing else follows. */
+  endRefused(): void {
+    if (!this.isOpen) return
+    this.#phase = { name: 'closing' }
+    this.core.deadlines.cancel(this.#deadline)
+    for (const callback of this.#onClosed) callback()
+    this.#close(false)
+  }
+
+  #close(abrupt: boolean): void {
+    if (abrupt) {
+      this.outbox.end()
+      this.transport.destroy()
+      return
+    }
+    this.outbox.flushNow()
+    this.outbox.end()
+    this.transport.close()
+  }
+
+  onEnd(_how: TransportEnd): void {
+    this.core.turn.begin()
+    this.end(connectionLost)
+    this.#phase = { name: 'closed' }
+    this.outbox.gone()
+    this.core.connections.delete(this)
+  }
+
+  /** Our mistake, not the peer's: this one connection ends (style: two doors). */
+  #onBug(error: unknown): void {
+    const where = error instanceof AssertionError ? 'connection' : 'connection, unexpected exception'
+    this.core.events.emit({ kind: 'bug', at: this.core.turn.now, where, error })
+    try {
+      this.end(serverError)
+    } catch {
+      this.transport.destroy()
+    }
+  }
+
+  /** For what runs outside `onChunk` on behalf of this connection. */
+  guard(work: () => void): void {
+    try {
+      work()
+    } catch (error) {
+      this.#onBug(error)
+    }
+  }
+}

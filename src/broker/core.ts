@@ -1,0 +1,75 @@
+import type { PathVerdicts } from '../auth/path-verdicts.ts'
+import type { RightsCache } from '../auth/rights.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { Engine, NodeId } from '../ports/engine.ts'
+import type { Events } from '../ports/events.ts'
+import type { Log } from '../ports/log.ts'
+import type { Random } from '../ports/random.ts'
+import type { TokenVerifier } from '../ports/token-verifier.ts'
+import type { Webhook } from '../ports/webhook.ts'
+import type { Commits } from './commits.ts'
+import type { Connection } from './connection.ts'
+import type { DecisionRecorder } from './decision-recorder.ts'
+import type { Namespaces } from './namespaces.ts'
+import type { Publishing } from './publish.ts'
+import type { RefusalQueue } from './refusal-queue.ts'
+import type { SessionEnds } from './session-end.ts'
+import type { TimerWheel } from './timers.ts'
+import type { Turn } from './turn.ts'
+import type { Wills } from './will.ts'
+
+/** Our slice of the configuration. */
+export interface BrokerSettings {
+  readonly nodeId: NodeId
+  /** A namespace's host is `<namespace>.<domain>`; null: only names of the default namespace. */
+  readonly domain: string | null
+  /** For a missing or unknown server name; null: the only namespace there is (S48). */
+  readonly defaultNamespace: string | null
+  /** Resource name of the client that every peer of the plain listener is (S53). */
+  readonly plainIdentity: string | null
+  /** CONNACK of a refusal leaves no earlier after CONNECT (S57); null: as the namespace says. */
+  readonly refusalDelayMs: number | null
+  /** Reason Strings may name the code of a decision (S59); null: as the namespace says. */
+  readonly reasonStrings: boolean | null
+  /** From the transport's start to CONNECT. */
+  readonly connectTimeoutMs: number
+  /** For what CONNECT has to wait for: token keys, webhook. */
+  readonly gatherTimeoutMs: number
+}
+
+export const defaultSettings: Omit<BrokerSettings, 'nodeId'> = {
+  domain: null,
+  defaultNamespace: null,
+  plainIdentity: null,
+  refusalDelayMs: null,
+  reasonStrings: null,
+  connectTimeoutMs: 10_000,
+  gatherTimeoutMs: 10_000,
+}
+
+/** What the files of this room share: built once in broker.ts, handed to every connection. */
+export interface Core {
+  readonly settings: BrokerSettings
+  readonly engine: Engine
+  readonly clock: Clock
+  readonly turn: Turn
+  readonly random: Random
+  readonly log: Log
+  readonly events: Events
+  readonly tokenVerifier: TokenVerifier | null
+  readonly webhook: Webhook | null
+  readonly verdicts: PathVerdicts
+  readonly rights: RightsCache
+  readonly namespaces: Namespaces
+  readonly commits: Commits
+  readonly publishing: Publishing
+  readonly decisions: DecisionRecorder
+  readonly refusals: RefusalQueue
+  readonly sessionEnds: SessionEnds
+  readonly wills: Wills
+  /** CONNECT deadline and Keep Alive. */
+  readonly deadlines: TimerWheel<Connection>
+  readonly connections: Set<Connection>
+  /** Resolves when no connection is left. */
+  closed(): Promise<void>
+}

@@ -1,0 +1,140 @@
+import type { Authentication, DecisionCode, Explanation } from '../auth/decision.ts'
+import { printable } from '../auth/printable.ts'
+import { recordedUsername } from '../auth/secrets.ts'
+import type { DecisionFacts, DecisionStep, Events } from '../ports/events.ts'
+import type { Random } from '../ports/random.ts'
+import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
+import { type DecisionEntry, DecisionLog, type DecisionRing } from './decision-log.ts'
+import type { Namespace } from './namespace.ts'
+import type { Turn } from './turn.ts'
+
+/** What is known of the peer whatever was decided. */
+export interface PeerFacts {
+  readonly namespace: Namespace | null
+  readonly listener: ListenerKind
+  readonly remoteAddress: string
+  readonly serverName: string | null
+  readonly protocol: 'MQTT3' | 'MQTT5' | null
+  readonly clientId: string | null
+  readonly username: string | null
+}
+
+export interface RefusalFacts {
+  readonly action: DecisionFacts['action']
+  readonly code: DecisionCode
+  readonly remedy: string
+  readonly steps: readonly DecisionStep[]
+  /** The certificate reached a registered CA, matched its thumbprint, or the client is connected already (S61). */
+  readonly proven: boolean
+  readonly explanation: Explanation | null
+  readonly method: string | null
+}
+
+/** Peers without a namespace: unknown server names and failed handshakes. */
+const strayDecisions = 1_000
+
+/** Writes decisions into the bounded log of their namespace and tells the listeners of events. */
+export class DecisionRecorder {
+  readonly #events: Events
+  readonly #random: Random
+  readonly #turn: Turn
+  readonly #stray = new DecisionLog(strayDecisions)
+
+  constructor(events: Events, random: Random, turn: Turn) {
+    this.#events = events
+    this.#random = random
+    this.#turn = turn
+  }
+
+  /** Decisions that belong to no namespace, newest first. */
+  stray(limit: number): readonly DecisionEntry[] {
+    return this.#stray.recent(limit)
+  }
+
+  accepted(peer: PeerFacts, accepted: Extract<Authentication, { outcome: 'accepted' }>): void {
+    this.#add('accepted', peer, {
+      action: 'connect',
+      outcome: 'accepted',
+      code: null,
+      remedy: null,
+      method: accepted.method,
+      steps: accepted.explanation.steps,
+      explanation: accepted.explanation,
+    })
+  }
+
+  refused(peer: PeerFacts, refusal: RefusalFacts): void {
+    this.#add(refusal.proven ? 'refused' : 'refusedUnproven', peer, {
+      action: refusal.action,
+      outcome: 'refused',
+      code: refusal.code,
+      remedy: refusal.remedy,
+      method: refusal.method,
+      steps: refusal.steps,
+      explanation: refusal.explanation,
+    })
+  }
+
+  handshakeFailed(failure: HandshakeFailure, namespace: Namespace | null, remedy: string): void {
+    this.#events.emit({ kind: 'handshakeFailed', at: this.#turn.now, failure })
+    this.refused(
+      {
+        namespace,
+        listener: failure.listener,
+        remoteAddress: failure.remoteAddress,
+        serverName: failure.serverName,
+        protocol: null,
+        clientId: null,
+        username: null,
+      },
+      {
+        action: 'handshake',
+        code: 'handshakeFailed',
+        remedy,
+        steps: [
+          {
+            step: 'handshake',
+            outcome: 'failed',
+            expected: null,
+            presented: printable(failure.reason),
+            detail: null,
+          },
+        ],
+        proven: false,
+        explanation: null,
+        method: null,
+      },
+    )
+  }
+
+  #add(
+    ring: DecisionRing,
+    peer: PeerFacts,
+    decision: Pick<DecisionFacts, 'action' | 'outcome' | 'code' | 'remedy' | 'method' | 'steps'> & {
+      readonly explanation: Explanation | null
+    },
+  ): void {
+    const { namespace } = peer
+    const { explanation, ...decided } = decision
+    const isRegistered =
+      peer.username !== null && namespace?.view.clientByAuthenticationName(peer.username) !== undefined
+    const record: DecisionFacts = {
+      id: this.#random.uid(),
+      at: this.#turn.now,
+      ...decided,
+      namespaceName: namespace?.view.name ?? null,
+      listener: peer.listener,
+      remoteAddress: printable(peer.remoteAddress),
+      serverName: peer.serverName === null ? null : printable(peer.serverName),
+      protocol: peer.protocol,
+      clientId: peer.clientId === null ? null : printable(peer.clientId),
+      username: recordedUsername(peer.username, isRegistered),
+      authenticationName: explanation?.authenticationName ?? null,
+      nameSource: explanation?.nameSource ?? null,
+      certificateFingerprint: explanation?.certificateFingerprint ?? null,
+    }
+    const log = namespace?.decisions ?? this.#stray
+    log.add(ring, record)
+    this.#events.emit({ kind: 'decision', namespace: namespace?.id ?? null, record })
+  }
+}

@@ -1,0 +1,294 @@
+import { authorize } from '../auth/authorize.ts'
+import { areCurrent } from '../auth/rights.ts'
+import { PublishView } from '../mqtt/publish-view.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
+import { decodeTopicUtf8, parseTopicName, type TopicName } from '../mqtt/topic.ts'
+import { isUtf8Payload } from '../mqtt/utf8.ts'
+import type { InflightState } from '../ports/engine.ts'
+import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
+import type { Core } from './core.ts'
+import { overLimit, topicFault } from './message-limits.ts'
+import type { Publication, PublishOrigin } from './publish.ts'
+import type { OnlineSession } from './session.ts'
+import type { SessionEntry } from './session-table.ts'
+import { encodeStoredMessage, type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
+import { TopicMemory, TopicSlot } from './topic-memory.ts'
+
+/** What the handler asks of its connection. */
+export interface PublishLink {
+  end(cause: CloseCause): void
+  sendAcknowledgement(type: 'PUBACK' | 'PUBREC' | 'PUBCOMP', identifier: number, reasonCode: ReasonCode): void
+  /** Something waits for a commit: reading may have to pause; and it is done. */
+  onBacklog(): void
+  onBacklogGone(): void
+}
+
+/** A released QoS 2 message is answered with PUBCOMP, any other with PUBACK. */
+const releaseToken = 0x1_0000
+/** One view serves all connections: it is used up within one call. */
+const view = new PublishView()
+
+/**
+ * PUBLISH and PUBREL of one connection: resolve alias, parse, authorize, hold QoS 2 until it is released, hand on, answer
+ * when it is durable (design 3.5).
+ */
+export class IncomingPublish implements PublishOrigin {
+  readonly session: SessionEntry
+  readonly publisher: Publisher
+  uncommitted = 0
+  readonly #core: Core
+  readonly #session: OnlineSession
+  readonly #link: PublishLink
+  readonly #topics = new TopicMemory()
+  /** By alias; null where none was set. */
+  #aliases: (TopicSlot | null)[] = []
+  /** QoS 2 messages that wait for PUBREL, in stored form. */
+  readonly #held = new Map<number, Uint8Array>()
+  #isEnded = false
+
+  constructor(core: Core, session: OnlineSession, link: PublishLink, incoming: InflightState['incoming']) {
+    this.#core = core
+    this.#session = session
+    this.#link = link
+    this.session = session.entry
+    const { owner } = session.record
+    this.publisher = { authority: owner.authority, uid: owner.uid, authenticationName: owner.authenticationName }
+    for (const { packetIdentifier, body } of incoming) this.#held.set(packetIdentifier, body)
+  }
+
+  end(): void {
+    this.#isEnded = true
+  }
+
+  onPublish(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    const session = this.#session
+    const failure = view.read(bytes, start, bodyStart, end, session.version)
+    if (failure !== null) {
+      this.#link.end(packetFailure(failure))
+      return
+    }
+    const { qos } = view
+    if (qos > 0 && !this.#admits(view.packetIdentifier)) return
+    const slot = view.topicAlias === 0 ? this.#topic() : this.#aliased()
+    if (slot === null) return
+    if (!this.#isAllowed(slot)) return
+    if (view.retain || view.propertiesEnd > view.propertiesStart) {
+      const fault = overLimit(view, session.namespace)
+      if (fault !== null) {
+        this.#refuse(fault, 'a property or the retained message is over its limit')
+        return
+      }
+      if (view.payloadFormatIndicator === 1 && !isUtf8Payload(bytes, view.payloadStart, end)) {
+        this.#refuse(ReasonCode.PayloadFormatInvalid, 'the payload is not the UTF-8 it says it is')
+        return
+      }
+    }
+    if (!slot.route.isValid) slot.route = session.namespace.router.route(slot.topicName)
+    slot.aliasedTopic = view.topicStart === view.topicEnd ? slot.bytes : null
+    if (qos === 2) {
+      this.#hold(slot)
+      return
+    }
+    const identifier = view.packetIdentifier
+    const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, identifier)
+    if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
+    else if (!isDone) this.#link.onBacklog()
+  }
+
+  /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-9]. */
+  #admits(identifier: number): boolean {
+    const { limits } = this.#session.namespace
+    if (view.qos > limits.maximumQoS) {
+      this.#link.end(clientError(ReasonCode.QoSNotSupported, '[MQTT-3.2.2-11] QoS above Maximum QoS'))
+      return false
+    }
+    if (this.uncommitted + this.#held.size < limits.receiveMaximum) return true
+    if (view.qos === 2 && this.#held.has(identifier)) return true
+    // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
+    if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
+    this.#link.end(clientError(ReasonCode.ReceiveMaximumExceeded, '[MQTT-3.3.4-9] more than Receive Maximum'))
+    return false
+  }
+
+  #topic(): TopicSlot | null {
+    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd)
+    return slot ?? this.#learn()
+  }
+
+  /** [MQTT-3.3.2-8] to [MQTT-3.3.2-12] */
+  #aliased(): TopicSlot | null {
+    const alias = view.topicAlias
+    if (alias > this.#session.namespace.limits.topicAliasMaximum) {
+      this.#link.end(clientError(ReasonCode.TopicAliasInvalid, '[MQTT-3.3.2-9] above Topic Alias Maximum'))
+      return null
+    }
+    if (view.topicStart === view.topicEnd) {
+      const known = this.#aliases[alias] ?? null
+      if (known === null)
+        this.#link.end(clientError(ReasonCode.ProtocolError, '3.3.2.3.4 the alias stands for nothing'))
+      return known
+    }
+    const slot = this.#topic()
+    if (slot === null) return null
+    while (this.#aliases.length <= alias) this.#aliases.push(null)
+    this.#aliases[alias] = slot
+    return slot
+  }
+
+  /** First sight of these topic bytes: the only way to a topic slot. */
+  #learn(): TopicSlot | null {
+    const { namespace, principal } = this.#session
+    const text = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd)
+    if (text === null) {
+      this.#link.end(clientError(ReasonCode.MalformedPacket, '[MQTT-3.3.2-1] the topic is not UTF-8'))
+      return null
+    }
+    const parsed = parseTopicName(text)
+    if (!parsed.ok) {
+      this.#link.end(clientError(ReasonCode.TopicNameInvalid, `[MQTT-3.3.2-2] topic: ${parsed.error.kind}`))
+      return null
+    }
+    const fault = topicFault(text, view.topicEnd - view.topicStart, namespace.limits)
+    if (fault !== null) {
+      this.#refuse(ReasonCode.TopicNameInvalid, fault)
+      return null
+    }
+    const topicName: TopicName = parsed.value
+    const rights = this.#core.rights.rightsOf(principal, namespace.view)
+    const authorization = authorize(rights, 'publish', topicName)
+    if (authorization.outcome === 'denied') {
+      this.#deny(authorization)
+      return null
+    }
+    const bytes = Buffer.from(view.bytes.subarray(view.topicStart, view.topicEnd))
+    const slot = new TopicSlot(namespace, bytes, topicName, namespace.router.route(topicName), rights)
+    this.#topics.add(slot)
+    return slot
+  }
+
+  /** A remembered grant is checked against the registry of now on every use (S40). */
+  #isAllowed(slot: TopicSlot): boolean {
+    const { namespace, principal } = this.#session
+    if (slot.stamp === namespace.registryStamp) return true
+    if (!areCurrent(slot.rights, principal, namespace.view)) {
+      slot.rights = this.#core.rights.rightsOf(principal, namespace.view)
+      const authorization = authorize(slot.rights, 'publish', slot.topicName)
+      if (authorization.outcome === 'denied') {
+        this.#topics.forget(slot)
+        this.#deny(authorization)
+        return false
+      }
+    }
+    slot.stamp = namespace.registryStamp
+    return true
+  }
+
+  #deny(denied: Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>): void {
+    const { namespace } = this.#session
+    namespace.counters.deniedPublishes++
+    this.#core.decisions.refused(
+      { namespace, ...this.#session.peer },
+      {
+        action: 'publish',
+        code: denied.code,
+        remedy: denied.remedy,
+        steps: denied.steps,
+        proven: true,
+        explanation: this.#session.acceptance.explanation,
+        method: this.#session.acceptance.method,
+      },
+    )
+    this.#refuse(ReasonCode.NotAuthorized, denied.code, 'ClientAuthorizationError')
+  }
+
+  /** Version 5 is told in the acknowledgement and stays; without one, and in 3.1.1, the connection ends. */
+  #refuse(reasonCode: ReasonCode, detail: string, reason: CloseCause['reason'] = 'ClientError'): void {
+    if (view.qos === 0 || this.#session.version === 4) {
+      this.#link.end({ reason, reasonCode, will: 'publish', detail })
+      return
+    }
+    const type = view.qos === 1 ? 'PUBACK' : 'PUBREC'
+    const identifier = view.packetIdentifier
+    this.#inOrder(() => this.#link.sendAcknowledgement(type, identifier, reasonCode))
+  }
+
+  /** Behind the acknowledgements that wait for a commit [MQTT-4.6.0-2]. */
+  #inOrder(answer: () => void): void {
+    if (this.uncommitted === 0) {
+      answer()
+      return
+    }
+    this.#core.commits.wait({
+      settled: () => {
+        if (!this.#isEnded) answer()
+      },
+    })
+  }
+
+  /** QoS 2: kept under its identifier until PUBREL; sent twice, it is kept once [MQTT-4.3.3-10]. */
+  #hold(slot: TopicSlot): void {
+    const core = this.#core
+    const session = this.#session
+    const identifier = view.packetIdentifier
+    if (this.#held.has(identifier)) {
+      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
+      return
+    }
+    const body = encodeStoredMessage(view, slot.aliasedTopic, 2, view.retain, this.publisher, core.turn.now)
+    this.#held.set(identifier, body)
+    if (!session.entry.isStored) {
+      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
+      return
+    }
+    core.commits.operate(session.fence, { kind: 'incoming', packetIdentifier: identifier, body })
+    this.uncommitted++
+    core.commits.wait({
+      settled: (committed) => {
+        this.uncommitted--
+        if (this.#isEnded) return
+        if (committed) this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success)
+        else this.#link.end(storeUnavailable)
+        this.#link.onBacklogGone()
+      },
+    })
+    this.#link.onBacklog()
+  }
+
+  onPubrel(identifier: number): void {
+    const body = this.#held.get(identifier)
+    if (body === undefined) {
+      // [MQTT-4.3.3-12]: answered all the same; it was released before.
+      this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.PacketIdentifierNotFound)
+      return
+    }
+    this.#held.delete(identifier)
+    const { namespace, fence, entry } = this.#session
+    const { retain } = readStoredMessage(body)
+    readStoredPublish(body, view)
+    const topicName = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) as TopicName
+    const publication: Publication = {
+      namespace,
+      topicName,
+      route: namespace.router.route(topicName),
+      aliasedTopic: null,
+    }
+    const release = entry.isStored ? { fence, packetIdentifier: identifier } : null
+    const token = releaseToken | identifier
+    if (this.#core.publishing.publish(publication, view, 2, retain, this, token, release)) {
+      this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.Success)
+    } else {
+      this.#link.onBacklog()
+    }
+  }
+
+  published(token: number, committed: boolean): void {
+    if (this.#isEnded) return
+    if (!committed) {
+      this.#link.end(storeUnavailable)
+      return
+    }
+    if (token >= releaseToken) this.#link.sendAcknowledgement('PUBCOMP', token & 0xffff, ReasonCode.Success)
+    else if (token > 0) this.#link.sendAcknowledgement('PUBACK', token, ReasonCode.Success)
+    this.#link.onBacklogGone()
+  }
+}

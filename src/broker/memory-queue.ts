@@ -1,0 +1,69 @@
+import type { UnixMillis } from '../base/time.ts'
+import type { QueueLimits } from '../ports/engine.ts'
+
+/** A PUBLISH in the form of one subscriber that has to wait: the identifier is not yet in it. */
+export interface WaitingMessage {
+  readonly frame: Buffer
+  readonly qos: 1 | 2
+  /** Offset of the Packet Identifier. */
+  readonly identifierAt: number
+  readonly expiresAt: UnixMillis | null
+  /** Offset of the Message Expiry Interval's value; 0: there is none. */
+  readonly expiryAt: number
+}
+
+/**
+ * What a session that ends with its connection has waiting for its window or its socket. First in, first out, bounded;
+ * lost with the connection, as the standard has it.
+ */
+export class MemoryQueue {
+  #messages: (WaitingMessage | null)[] = []
+  #first = 0
+  #bytes = 0
+  readonly #limits: QueueLimits
+  dropped = 0
+
+  constructor(limits: QueueLimits) {
+    this.#limits = limits
+  }
+
+  get length(): number {
+    return this.#messages.length - this.#first
+  }
+
+  get bytes(): number {
+    return this.#bytes
+  }
+
+  /** @returns false when the queue is full and its rule is to end the session */
+  push(message: WaitingMessage): boolean {
+    const { maximumMessages, maximumBytes, overflow } = this.#limits
+    while (this.length > 0 && (this.length >= maximumMessages || this.#bytes + message.frame.length > maximumBytes)) {
+      if (overflow === 'endSession') return false
+      this.shift()
+      this.dropped++
+    }
+    this.#messages.push(message)
+    this.#bytes += message.frame.length
+    return true
+  }
+
+  peek(): WaitingMessage | null {
+    return this.#messages[this.#first] ?? null
+  }
+
+  shift(): WaitingMessage | null {
+    const message = this.#messages[this.#first] ?? null
+    if (message === null) return null
+    this.#messages[this.#first++] = null
+    this.#bytes -= message.frame.length
+    if (this.#first === this.#messages.length) {
+      this.#messages = []
+      this.#first = 0
+    } else if (this.#first >= 1_024 && this.#first * 2 > this.#messages.length) {
+      this.#messages = this.#messages.slice(this.#first)
+      this.#first = 0
+    }
+    return message
+  }
+}

@@ -1,0 +1,104 @@
+import type { NamespaceId, StoredSubscription } from '../ports/engine.ts'
+import type { NamespaceLimits } from '../registry/profile.ts'
+import type { NamespaceView } from '../registry/view.ts'
+import { DecisionLog } from './decision-log.ts'
+import { Router, type Subscription } from './router.ts'
+import { type SessionEntry, SessionTable } from './session-table.ts'
+import { TopicNames } from './topic-trie.ts'
+
+/** What a namespace counts; summed into metrics from time to time, never per message. */
+export interface Counters {
+  published: number
+  publishedBytes: number
+  delivered: number
+  /** QoS 0 towards a subscriber that does not keep up. */
+  droppedSlow: number
+  droppedTooLarge: number
+  droppedExpired: number
+  droppedOverflow: number
+  connects: number
+  refusedConnects: number
+  deniedPublishes: number
+  deniedSubscribes: number
+}
+
+/**
+ * One namespace at run time: its subscriptions, sessions, retained topics, limits and decisions. Nothing below takes a
+ * topic, a filter or a Client Identifier without the namespace it belongs to (design 3.1).
+ */
+export class Namespace {
+  readonly id: NamespaceId
+  readonly router = new Router()
+  readonly sessions = new SessionTable()
+  /** Topics of retained messages; the messages are in the store. */
+  readonly retained = new TopicNames<true>()
+  readonly decisions: DecisionLog
+  readonly counters: Counters = {
+    published: 0,
+    publishedBytes: 0,
+    delivered: 0,
+    droppedSlow: 0,
+    droppedTooLarge: 0,
+    droppedExpired: 0,
+    droppedOverflow: 0,
+    connects: 0,
+    refusedConnects: 0,
+    deniedPublishes: 0,
+    deniedSubscribes: 0,
+  }
+  #view: NamespaceView
+  #limits: NamespaceLimits
+  /**
+   * Rises whenever the registry changes: whoever keeps a grant compares this one number per message, and the revisions
+   * that the grant was made from only when it differs (S40).
+   */
+  registryStamp = 0
+
+  constructor(view: NamespaceView) {
+    this.id = view.id
+    this.#view = view
+    this.#limits = view.limits
+    this.decisions = new DecisionLog(view.limits.decisionsKept)
+  }
+
+  get view(): NamespaceView {
+    return this.#view
+  }
+
+  get limits(): NamespaceLimits {
+    return this.#limits
+  }
+
+  /** Makes these the session's subscriptions; only topics that a changed filter matches get another route. */
+  setSubscriptions(entry: SessionEntry, subscriptions: readonly Subscription[]): void {
+    const before = new Map(entry.subscriptions)
+    for (const subscription of subscriptions) {
+      const { topicFilter } = subscription.stored
+      const old = before.get(topicFilter)
+      before.delete(topicFilter)
+      if (old !== undefined && isSame(old.stored, subscription.stored)) continue
+      entry.subscriptions.set(topicFilter, subscription)
+      this.router.add(entry, subscription)
+    }
+    for (const [topicFilter, old] of before) {
+      entry.subscriptions.delete(topicFilter)
+      this.router.remove(entry, old)
+    }
+  }
+
+  /** The registry changed: from here on nothing that was decided before is worth anything without another look. */
+  registryChanged(view: NamespaceView): void {
+    this.#view = view
+    this.#limits = view.limits
+    this.registryStamp++
+  }
+}
+
+function isSame(a: StoredSubscription, b: StoredSubscription): boolean {
+  return (
+    a.maximumQoS === b.maximumQoS &&
+    a.noLocal === b.noLocal &&
+    a.retainAsPublished === b.retainAsPublished &&
+    a.subscriptionIdentifier === b.subscriptionIdentifier
+  )
+}

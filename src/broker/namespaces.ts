@@ -1,0 +1,72 @@
+import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceView, RegistryView } from '../registry/view.ts'
+import type { BrokerSettings } from './core.ts'
+import { Namespace } from './namespace.ts'
+
+/** The namespaces of this process by identity, and which one a peer's server name means. */
+export class Namespaces {
+  readonly #view: RegistryView
+  readonly #settings: BrokerSettings
+  readonly #byId = new Map<NamespaceId, Namespace>()
+
+  constructor(view: RegistryView, settings: BrokerSettings) {
+    this.#view = view
+    this.#settings = settings
+  }
+
+  get(id: NamespaceId): Namespace | null {
+    const there = this.#byId.get(id)
+    if (there !== undefined) return there
+    const view = this.#view.namespaceById(id)
+    return view === undefined ? null : this.#open(view)
+  }
+
+  all(): IterableIterator<Namespace> {
+    return this.#byId.values()
+  }
+
+  /**
+   * Found before the first byte is decoded. A server name that no namespace has means the default namespace only where
+   * one is named or there is just one; else nobody's (S48).
+   */
+  forServerName(serverName: string | null): Namespace | null {
+    const view = this.#viewFor(serverName)
+    return view === undefined ? null : this.get(view.id)
+  }
+
+  #viewFor(serverName: string | null): NamespaceView | undefined {
+    const { domain, defaultNamespace } = this.#settings
+    if (serverName !== null && domain !== null && serverName.endsWith(`.${domain}`)) {
+      const named = this.#view.namespaceByName(serverName.slice(0, -domain.length - 1))
+      if (named !== undefined) return named
+    }
+    if (defaultNamespace !== null) return this.#view.namespaceByName(defaultNamespace)
+    const all = this.#view.namespaces()
+    return all.length === 1 ? all[0] : undefined
+  }
+
+  #open(view: NamespaceView): Namespace {
+    const namespace = new Namespace(view)
+    this.#byId.set(view.id, namespace)
+    return namespace
+  }
+
+  /**
+   * The registry changed. Every namespace gets the view of now.
+   *
+   * @returns namespaces that are gone
+   */
+  registryChanged(): readonly Namespace[] {
+    const gone: Namespace[] = []
+    for (const namespace of [...this.#byId.values()]) {
+      const view = this.#view.namespaceById(namespace.id)
+      if (view !== undefined) {
+        namespace.registryChanged(view)
+        continue
+      }
+      this.#byId.delete(namespace.id)
+      gone.push(namespace)
+    }
+    return gone
+  }
+}

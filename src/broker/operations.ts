@@ -1,0 +1,175 @@
+import { authorize, type Denied } from '../auth/authorize.ts'
+import { type Principal, sessionOwnerOf } from '../auth/principal.ts'
+import { assert } from '../base/assert.ts'
+import { err, ok, type Result } from '../base/result.ts'
+import { encodePacket } from '../mqtt/encode.ts'
+import type { MessageProperties, QoS } from '../mqtt/packet.ts'
+import { PublishView } from '../mqtt/publish-view.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
+import { parseTopicName } from '../mqtt/topic.ts'
+import type { NamespaceId, SessionRecord } from '../ports/engine.ts'
+import type { Core } from './core.ts'
+import type { DecisionEntry, DecisionRing } from './decision-log.ts'
+import { overLimit, topicFault } from './message-limits.ts'
+import type { Counters } from './namespace.ts'
+
+export interface SessionListing {
+  readonly record: SessionRecord
+  /** Connected to this node. */
+  readonly online: boolean
+  readonly queued: { readonly messages: number; readonly bytes: number }
+}
+
+export interface PublishRequest {
+  readonly namespace: NamespaceId
+  readonly principal: Principal
+  readonly topicName: string
+  readonly qos: QoS
+  readonly retain: boolean
+  readonly properties: MessageProperties
+  readonly payload: Uint8Array
+}
+
+export type PublishRequestFailure =
+  | { readonly kind: 'namespaceNotFound' }
+  | { readonly kind: 'topicInvalid'; readonly detail: string }
+  | { readonly kind: 'notAuthorized'; readonly denied: Denied }
+  | { readonly kind: 'overLimit'; readonly reasonCode: ReasonCode }
+  | { readonly kind: 'unavailable' }
+
+export interface Stats {
+  readonly connections: number
+  readonly namespaces: readonly {
+    readonly namespace: NamespaceId
+    readonly online: number
+    readonly sessions: number
+    readonly subscriptions: number
+    readonly retained: number
+    readonly counters: Readonly<Counters>
+  }[]
+}
+
+/** What the API may ask of the broker. */
+export interface Operations {
+  /** In order of Client Identifier. */
+  sessions(query: {
+    readonly namespace: NamespaceId
+    readonly foldedName?: string
+    readonly after: string | null
+    readonly limit: number
+  }): readonly SessionListing[]
+  /** Ends the session and its connection. False: there is none of this name. */
+  closeSession(namespace: NamespaceId, clientId: string): Promise<boolean>
+  /** Newest first. Null: peers that belong to no namespace. */
+  decisions(namespace: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[]
+  /** Resolves when the message is as durable as a PUBACK would say. */
+  publish(request: PublishRequest): Promise<Result<null, PublishRequestFailure>>
+  stats(): Stats
+}
+
+export class BrokerOperations implements Operations {
+  readonly #core: Core
+  readonly #view = new PublishView()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  sessions(query: Parameters<Operations['sessions']>[0]): readonly SessionListing[] {
+    const { engine, namespaces } = this.#core
+    const namespace = namespaces.get(query.namespace)
+    return engine.sessions.list(query).map((record) => ({
+      record,
+      online: namespace?.sessions.get(record.uid)?.online != null,
+      queued: engine.queue.size(record.uid),
+    }))
+  }
+
+  async closeSession(id: NamespaceId, clientId: string): Promise<boolean> {
+    const { engine, namespaces, turn } = this.#core
+    const record = engine.sessions.find(id, clientId)
+    if (record === undefined) return false
+    turn.begin()
+    const online = namespaces.get(id)?.sessions.get(record.uid)?.online
+    if (online == null) return engine.sessions.remove(record.uid, { epoch: record.epoch })
+    online.link.end({
+      reason: 'ServerInitiatedDisconnect',
+      reasonCode: ReasonCode.AdministrativeAction,
+      will: 'publish',
+      endsSession: true,
+    })
+    await this.#core.sessionEnds.settled()
+    return true
+  }
+
+  decisions(id: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[] {
+    if (id === null) return this.#core.decisions.stray(limit)
+    return this.#core.namespaces.get(id)?.decisions.recent(limit, ring) ?? []
+  }
+
+  publish(request: PublishRequest): Promise<Result<null, PublishRequestFailure>> {
+    const core = this.#core
+    const view = this.#view
+    core.turn.begin()
+    const { principal, qos, retain } = request
+    const namespace = core.namespaces.get(request.namespace)
+    if (namespace === null) return Promise.resolve(err({ kind: 'namespaceNotFound' }))
+    const parsed = parseTopicName(request.topicName)
+    if (!parsed.ok) return Promise.resolve(err({ kind: 'topicInvalid', detail: parsed.error.kind }))
+    const topicName = parsed.value
+    const fault = topicFault(topicName, Buffer.byteLength(topicName), namespace.limits)
+    if (fault !== null) return Promise.resolve(err({ kind: 'topicInvalid', detail: fault }))
+    const authorization = authorize(core.rights.rightsOf(principal, namespace.view), 'publish', topicName)
+    if (authorization.outcome === 'denied')
+      return Promise.resolve(err({ kind: 'notAuthorized', denied: authorization }))
+    const frame = encodePacket(
+      {
+        type: 'PUBLISH',
+        dup: false,
+        qos: 0,
+        retain,
+        topicName,
+        packetIdentifier: null,
+        properties: request.properties,
+        payload: request.payload,
+      },
+      5,
+    )
+    if (frame.length > namespace.limits.maximumPacketSizeBytes) {
+      return Promise.resolve(err({ kind: 'overLimit', reasonCode: ReasonCode.PacketTooLarge }))
+    }
+    let bodyStart = 1
+    while ((frame[bodyStart] as number) >= 0x80) bodyStart++
+    const failure = view.read(frame, 0, bodyStart + 1, frame.length, 5)
+    assert(failure === null, 'what was encoded can be read')
+    const exceeded = overLimit(view, namespace)
+    if (exceeded !== null) return Promise.resolve(err({ kind: 'overLimit', reasonCode: exceeded }))
+    return new Promise((resolve) => {
+      const origin = {
+        session: null,
+        publisher: sessionOwnerOf(principal),
+        uncommitted: 0,
+        published: (_token: number, committed: boolean) =>
+          resolve(committed ? ok(null) : err({ kind: 'unavailable' as const })),
+      }
+      const route = namespace.router.route(topicName)
+      const publication = { namespace, topicName, route, aliasedTopic: null }
+      if (core.publishing.publish(publication, view, qos, retain, origin, 1)) resolve(ok(null))
+    })
+  }
+
+  stats(): Stats {
+    const { connections, namespaces } = this.#core
+    return {
+      connections: connections.size,
+      namespaces: [...namespaces.all()].map((namespace) => ({
+        namespace: namespace.id,
+        online: namespace.sessions.onlineCount,
+        sessions: namespace.sessions.count,
+        subscriptions: namespace.router.subscriptionCount,
+        retained: namespace.retained.size,
+        counters: namespace.counters,
+      })),
+    }
+  }
+}

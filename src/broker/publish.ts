@@ -1,0 +1,273 @@
+import { type UnixMillis, unixMillis } from '../base/time.ts'
+import type { QoS } from '../mqtt/packet.ts'
+import { PublishView } from '../mqtt/publish-view.ts'
+import type { TopicName } from '../mqtt/topic.ts'
+import type { Fence } from '../ports/engine.ts'
+import type { Events } from '../ports/events.ts'
+import type { Commits, Settled } from './commits.ts'
+import { MessageForms } from './message-forms.ts'
+import type { Namespace } from './namespace.ts'
+import type { Delivery, Route } from './router.ts'
+import { merge } from './router.ts'
+import type { SessionEntry } from './session-table.ts'
+import { encodeStoredMessage, type Publisher, readStoredPublish } from './stored-message.ts'
+import type { Turn } from './turn.ts'
+
+/** Where a message comes from: a connection, a will, an HTTP request. */
+export interface PublishOrigin {
+  /** For No Local; null: no session. */
+  readonly session: SessionEntry | null
+  readonly publisher: Publisher
+  /** Messages of this origin that wait for a commit: those behind them wait too, so that their order holds. */
+  uncommitted: number
+  /** A message that `publish` did not finish at once. @param committed false: nothing happened, do not acknowledge */
+  published(token: number, committed: boolean): void
+}
+
+/** A message behind parse and authorize. */
+export interface Publication {
+  readonly namespace: Namespace
+  readonly route: Route
+  readonly topicName: TopicName
+  /** UTF-8 of the topic where the message itself has only an alias; else null. */
+  readonly aliasedTopic: Uint8Array | null
+}
+
+/** A QoS 2 message that is released: forgotten in the same commit that hands it on. */
+export interface Release {
+  readonly fence: Fence
+  readonly packetIdentifier: number
+}
+
+/**
+ * The way of a message from its authorization to its receivers: match, one commit per turn, then acknowledge and
+ * deliver. It takes no connection, so wills and HTTP go the same way (design 3.5).
+ */
+export class Publishing {
+  readonly #turn: Turn
+  readonly #commits: Commits
+  readonly #events: Events
+  readonly #forms: MessageForms
+  /** For messages that come from memory or store rather than from a peer's frame. */
+  readonly #storedView = new PublishView()
+
+  constructor(turn: Turn, commits: Commits, events: Events) {
+    this.#turn = turn
+    this.#commits = commits
+    this.#events = events
+    this.#forms = new MessageForms(turn.arenas)
+  }
+
+  /**
+   * @param view the message; not needed any more after the call
+   * @param token given back through `origin.published`
+   * @returns true: it is done, acknowledge it now. False: `origin.published` will be called
+   */
+  publish(
+    publication: Publication,
+    view: PublishView,
+    qos: QoS,
+    retain: boolean,
+    origin: PublishOrigin,
+    token: number,
+    release: Release | null = null,
+  ): boolean {
+    const { namespace, route } = publication
+    const now = this.#turn.now
+    namespace.counters.published++
+    namespace.counters.publishedBytes += view.end - view.payloadStart
+    const expiresAt = this.#expiryOf(namespace, view, now)
+    const stored = route.storedQoS > 0 && qos > 0
+    if (!stored && !retain && release === null && origin.uncommitted === 0) {
+      this.#forms.begin(view)
+      if (publication.aliasedTopic !== null) this.#forms.setTopic(publication.aliasedTopic)
+      this.#deliver(publication, qos, retain, origin.session, expiresAt, null)
+      if (this.#events.wants('published')) this.#tell(publication, view, origin.publisher, now)
+      return true
+    }
+    const body = encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
+    const chosen = this.#commit(publication, body, qos, retain, expiresAt, origin, view.end === view.payloadStart)
+    if (release !== null) {
+      const { fence, packetIdentifier } = release
+      this.#commits.operate(fence, { kind: 'incoming', packetIdentifier, body: null })
+    }
+    origin.uncommitted++
+    this.#commits.wait(new WaitingMessage(this, publication, body, { qos, retain, expiresAt }, origin, token, chosen))
+    return false
+  }
+
+  /** The commit of a message came to its end: what is delivered in process goes out now, then it is acknowledged. */
+  settled({ publication, body, facts, origin, token, chosen }: WaitingMessage, committed: boolean): void {
+    origin.uncommitted--
+    try {
+      if (committed) {
+        readStoredPublish(body, this.#storedView)
+        this.#forms.begin(this.#storedView)
+        this.#deliver(publication, facts.qos, facts.retain, origin.session, facts.expiresAt, chosen)
+        if (this.#events.wants('published')) {
+          this.#tell(publication, this.#storedView, origin.publisher, this.#turn.now)
+        }
+      }
+      origin.published(token, committed)
+    } catch (error) {
+      // A bug that one message shows must not keep the others of its commit from being acknowledged.
+      this.#events.emit({ kind: 'bug', at: this.#turn.now, where: 'publish', error })
+    }
+  }
+
+  #expiryOf(namespace: Namespace, view: PublishView, now: UnixMillis): UnixMillis | null {
+    const seconds = view.messageExpiryIntervalSeconds
+    if (seconds < 0 || (seconds === 0 && namespace.limits.zeroMessageExpiryMeansNever)) return null
+    return unixMillis(now + seconds * 1000)
+  }
+
+  /** Adds to the turn's commit what goes through the store. @returns the members that the share groups chose */
+  #commit(
+    { namespace, route, topicName }: Publication,
+    body: Uint8Array,
+    qos: QoS,
+    retain: boolean,
+    expiresAt: UnixMillis | null,
+    origin: PublishOrigin,
+    isEmpty: boolean,
+  ): readonly Delivery[] {
+    const commits = this.#commits
+    let index = -1
+    const append = (delivery: Delivery): void => {
+      const effective = Math.min(qos, delivery.maximumQoS) as QoS
+      if (effective === 0 || !delivery.session.isStored) return
+      if (index < 0) index = commits.body(body)
+      commits.append(delivery.session.uid, {
+        body: index,
+        qos: effective,
+        retain: retain && delivery.retainAsPublished,
+        subscriptionIdentifiers: delivery.identifiers,
+        expiresAt,
+      })
+    }
+    for (const delivery of route.deliveries) {
+      const own = ownDelivery(delivery, origin.session)
+      if (own !== null) append(own)
+    }
+    const chosen = chooseMembers(route)
+    for (const delivery of chosen) append(delivery)
+    if (retain) {
+      // [MQTT-3.3.1-6]: an empty payload removes what is retained.
+      if (!isEmpty && index < 0) index = commits.body(body)
+      commits.retain({
+        namespace: namespace.id,
+        topicName,
+        body: isEmpty ? null : index,
+        expiresAt: isEmpty ? null : retainedExpiry(namespace, expiresAt, this.#turn.now),
+      })
+    }
+    return chosen
+  }
+
+  /** @param chosen members of the share groups; null: to be chosen now */
+  #deliver(
+    { route }: Publication,
+    qos: QoS,
+    retain: boolean,
+    from: SessionEntry | null,
+    expiresAt: UnixMillis | null,
+    chosen: readonly Delivery[] | null,
+  ): void {
+    const { deliveries } = route
+    const exclusive = deliveries.length === 1 && route.groups.length === 0
+    for (let i = 0; i < deliveries.length; i++) {
+      const delivery = deliveries[i] as Delivery
+      if (delivery.session === from && delivery.hasNoLocal) {
+        // [MQTT-3.8.3-3]
+        if (delivery.ownMessages === null) continue
+        this.#deliverTo(delivery.ownMessages, qos, retain, exclusive, expiresAt)
+      } else {
+        this.#deliverTo(delivery, qos, retain, exclusive, expiresAt)
+      }
+    }
+    if (route.groups.length === 0) return
+    for (const delivery of chosen ?? chooseMembers(route)) this.#deliverTo(delivery, qos, retain, false, expiresAt)
+  }
+
+  #deliverTo(delivery: Delivery, qos: QoS, retain: boolean, exclusive: boolean, expiresAt: UnixMillis | null): void {
+    const { session, maximumQoS, identifiers } = delivery
+    const { online } = session
+    if (online === null) return
+    const flag = retain && delivery.retainAsPublished
+    const effective = qos < maximumQoS ? qos : maximumQoS
+    if (effective === 0) online.deliverAtMostOnce(this.#forms, identifiers, flag)
+    else if (!session.isStored) online.deliver(this.#forms, effective, identifiers, flag, exclusive, expiresAt)
+  }
+
+  #tell({ namespace, topicName }: Publication, view: PublishView, publisher: Publisher, at: UnixMillis): void {
+    this.#events.emit({
+      kind: 'published',
+      namespace: namespace.id,
+      at,
+      authenticationName: publisher.authenticationName,
+      topicName,
+      body: Uint8Array.prototype.slice.call(view.bytes, view.payloadStart, view.end),
+    })
+  }
+}
+
+class WaitingMessage implements Settled {
+  readonly #publishing: Publishing
+  readonly publication: Publication
+  readonly body: Uint8Array
+  readonly facts: MessageFacts
+  readonly origin: PublishOrigin
+  readonly token: number
+  readonly chosen: readonly Delivery[]
+
+  constructor(
+    publishing: Publishing,
+    publication: Publication,
+    body: Uint8Array,
+    facts: MessageFacts,
+    origin: PublishOrigin,
+    token: number,
+    chosen: readonly Delivery[],
+  ) {
+    this.#publishing = publishing
+    this.publication = publication
+    this.body = body
+    this.facts = facts
+    this.origin = origin
+    this.token = token
+    this.chosen = chosen
+  }
+
+  settled(committed: boolean): void {
+    this.#publishing.settled(this, committed)
+  }
+}
+
+/** What is decided about a message once, when it comes. */
+interface MessageFacts {
+  readonly qos: QoS
+  readonly retain: boolean
+  readonly expiresAt: UnixMillis | null
+}
+
+function ownDelivery(delivery: Delivery, from: SessionEntry | null): Delivery | null {
+  return delivery.session === from && delivery.hasNoLocal ? delivery.ownMessages : delivery
+}
+
+/** One member of each group; groups with nobody to take the message are left out. */
+function chooseMembers(route: Route): readonly Delivery[] {
+  if (route.groups.length === 0) return []
+  const chosen: Delivery[] = []
+  for (const group of route.groups) {
+    const member = group.pick()
+    if (member !== null) chosen.push(merge(member.session, [member.subscription]))
+  }
+  return chosen
+}
+
+function retainedExpiry(namespace: Namespace, expiresAt: UnixMillis | null, now: UnixMillis): UnixMillis | null {
+  const longest = namespace.limits.maximumRetainedExpirySeconds
+  if (longest === null) return expiresAt
+  const latest = unixMillis(now + longest * 1000)
+  return expiresAt === null || expiresAt > latest ? latest : expiresAt
+}

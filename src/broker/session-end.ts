@@ -1,0 +1,101 @@
+import { EngineError, type OpenOutcome } from '../ports/engine.ts'
+import { type CloseCause, takenOver } from './close-cause.ts'
+import type { Core } from './core.ts'
+import type { Namespace } from './namespace.ts'
+import type { OnlineSession } from './session.ts'
+
+type Opened = Extract<OpenOutcome, { kind: 'opened' }>
+
+/** What becomes of a session when its connection is over: routes, store, will, lifecycle event. */
+export class SessionEnds {
+  readonly #core: Core
+  readonly #underWay = new Set<Promise<void>>()
+
+  constructor(core: Core) {
+    this.#core = core
+  }
+
+  end(session: OnlineSession, cause: CloseCause): void {
+    const { namespace, record } = session
+    namespace.sessions.disconnected(session)
+    session.stored?.stop()
+    if (!session.entry.isStored) this.#forget(session, namespace)
+    this.#core.events.emit({
+      kind: 'sessionEnded',
+      namespace: namespace.id,
+      at: this.#core.turn.now,
+      authenticationName: record.owner.authenticationName,
+      clientId: record.clientId,
+      sequenceNumber: record.sequenceNumber,
+      reason: cause.reason,
+    })
+    if (cause.isFenced !== true) this.#track(this.#close(session, cause))
+  }
+
+  /** CONNACK was not sent although the session was opened: nobody ever used this connection of it. */
+  abandon(opened: Opened, namespace: Namespace): void {
+    this.takeOver(opened, namespace)
+    const { record, fence } = opened
+    this.#track(
+      this.#core.engine.sessions
+        .close(fence, {
+          now: this.#core.turn.now,
+          expiryIntervalSeconds: opened.present ? record.expiryIntervalSeconds : 0,
+          will: 'discard',
+        })
+        .then(() => undefined),
+    )
+  }
+
+  /** The connection that had the session before ends, and a will that this made due is published. */
+  takeOver(opened: Opened, namespace: Namespace): void {
+    const { engine, settings, wills } = this.#core
+    const uid = opened.present ? opened.record.uid : opened.discarded
+    if (opened.previous !== null && opened.previous !== settings.nodeId && uid !== null) {
+      engine.bus.tell(opened.previous, { kind: 'sessionTakenOver', session: uid, epoch: opened.fence.epoch })
+    }
+    const online = uid === null ? undefined : namespace.sessions.get(uid)?.online
+    if (online != null && online.fence.epoch !== opened.fence.epoch) online.link.end(takenOver)
+    if (opened.dueWill !== null) wills.publish(namespace, opened.record, opened.dueWill)
+  }
+
+  /** Resolves when the store knows of every end so far. */
+  async settled(): Promise<void> {
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay)
+  }
+
+  #forget(session: OnlineSession, namespace: Namespace): void {
+    const { entry } = session
+    for (const subscription of entry.subscriptions.values()) namespace.router.remove(entry, subscription)
+    entry.subscriptions.clear()
+    namespace.sessions.delete(entry.uid)
+  }
+
+  async #close(session: OnlineSession, cause: CloseCause): Promise<void> {
+    const { engine, turn, wills } = this.#core
+    const { fence, namespace, record } = session
+    const will = cause.will === 'publish' ? record.will : null
+    if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
+    const { removed } = await engine.sessions.close(fence, {
+      now: turn.now,
+      expiryIntervalSeconds: cause.endsSession === true ? 0 : session.expiryIntervalSeconds,
+      will: will === null ? 'discard' : 'keep',
+    })
+    turn.begin()
+    if (will === null) return
+    // [MQTT-3.1.2-10]: at the session's end at the latest; else the reaper publishes it when its delay is over.
+    if (removed) wills.publish(namespace, record, will)
+    else if (will.delaySeconds === 0) wills.look()
+  }
+
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => {
+        // Fenced: somebody else has the session, and with it the duty to end it.
+        if (error instanceof EngineError && error.code === 'fenced') return
+        this.#core.log.write('error', 'sessionCloseFailed', { error: String(error) })
+      })
+      .finally(() => this.#underWay.delete(tracked))
+    this.#underWay.add(tracked)
+  }
+}

@@ -1,0 +1,243 @@
+import type { Accepted } from '../auth/decision.ts'
+import type { ConnectEvidence } from '../auth/evidence.ts'
+import type { Principal } from '../auth/principal.ts'
+import type { UnixMillis } from '../base/time.ts'
+import type { ProtocolVersion } from '../mqtt/packet.ts'
+import { patchPacketIdentifier } from '../mqtt/publish-encoder.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
+import type { Fence, SessionRecord } from '../ports/engine.ts'
+import type { CloseCause } from './close-cause.ts'
+import type { PeerFacts } from './decision-recorder.ts'
+import { OutgoingInflight, OutgoingState } from './inflight.ts'
+import { MemoryQueue } from './memory-queue.ts'
+import { expiryOffset, type MessageForms } from './message-forms.ts'
+import type { Namespace } from './namespace.ts'
+import type { Outbox } from './outbox.ts'
+import type { Subscription } from './router.ts'
+import type { SessionEntry } from './session-table.ts'
+import type { StoredOutgoing } from './stored-outgoing.ts'
+import type { Resumable } from './turn.ts'
+
+/** What a session asks of its connection. */
+export interface SessionLink {
+  readonly outbox: Outbox
+  sendAcknowledgement(
+    type: 'PUBREL' | 'PUBACK' | 'PUBREC' | 'PUBCOMP',
+    identifier: number,
+    reasonCode: ReasonCode,
+  ): void
+  /** The queue is over its limits and its rule is to end the session. */
+  onSessionOverflow(): void
+  onStoreFailure(error: unknown): void
+  end(cause: CloseCause): void
+}
+
+export interface SessionFacts {
+  readonly entry: SessionEntry
+  readonly namespace: Namespace
+  readonly principal: Principal
+  /** What CONNECT saw, kept for judging again. */
+  readonly evidence: ConnectEvidence
+  readonly acceptance: Accepted
+  readonly fence: Fence
+  readonly record: SessionRecord
+  readonly version: ProtocolVersion
+  /** Towards the client. */
+  readonly maximumPacketSizeBytes: number
+  readonly receiveMaximum: number
+  readonly topicAliasMaximum: number
+  readonly link: SessionLink
+  /** For decisions about what it does later. */
+  readonly peer: Omit<PeerFacts, 'namespace'>
+}
+
+/** A session with its connection on this node: what it is owed and what is under way to it. */
+export class OnlineSession {
+  readonly entry: SessionEntry
+  readonly namespace: Namespace
+  readonly principal: Principal
+  readonly evidence: ConnectEvidence
+  /** Of the last judgement. */
+  acceptance: Accepted
+  readonly fence: Fence
+  readonly record: SessionRecord
+  readonly version: ProtocolVersion
+  readonly maximumPacketSizeBytes: number
+  readonly link: SessionLink
+  readonly peer: Omit<PeerFacts, 'namespace'>
+  /** Filters as the client set them; the store and the router follow. */
+  readonly subscriptions = new Map<string, Subscription>()
+  readonly outbox: Outbox
+  readonly inflight: OutgoingInflight
+  readonly queue: MemoryQueue
+  /** As agreed at CONNECT, or as DISCONNECT changed it; null: never expires. */
+  expiryIntervalSeconds: number | null
+  #waiting: Resumable[] = []
+  /** Null: the queue is in memory. */
+  stored: StoredOutgoing | null = null
+
+  constructor(facts: SessionFacts) {
+    const { limits } = facts.namespace
+    this.entry = facts.entry
+    this.namespace = facts.namespace
+    this.principal = facts.principal
+    this.evidence = facts.evidence
+    this.acceptance = facts.acceptance
+    this.fence = facts.fence
+    this.record = facts.record
+    this.version = facts.version
+    this.maximumPacketSizeBytes = facts.maximumPacketSizeBytes
+    this.link = facts.link
+    this.peer = facts.peer
+    this.expiryIntervalSeconds = facts.record.expiryIntervalSeconds
+    this.outbox = facts.link.outbox
+    this.inflight = new OutgoingInflight(
+      Math.min(facts.receiveMaximum, limits.maximumOutboundInflightMessages),
+      limits.maximumOutboundInflightBytes,
+    )
+    this.queue = new MemoryQueue({
+      maximumMessages: limits.maximumQueuedMessages,
+      maximumBytes: limits.maximumQueuedBytes,
+      overflow: limits.queueOverflow,
+    })
+  }
+
+  /** False: another member of a share group takes the message sooner. */
+  get keepsUp(): boolean {
+    return this.inflight.isOpen && !this.outbox.isSlow && this.queue.length === 0
+  }
+
+  /** Effective QoS 0: dropped and counted when it does not fit. */
+  deliverAtMostOnce(forms: MessageForms, identifiers: readonly number[], retain: boolean): void {
+    if (identifiers.length === 0 || this.version === 4) forms.select(this.version, 0, retain)
+    else forms.make(0, retain, identifiers)
+    const size = forms.end - forms.start
+    if (size > this.maximumPacketSizeBytes) {
+      this.namespace.counters.droppedTooLarge++
+    } else if (!this.outbox.accepts(size)) {
+      this.namespace.counters.droppedSlow++
+    } else {
+      this.outbox.append(forms.arena, forms.start, forms.end)
+      this.namespace.counters.delivered++
+    }
+  }
+
+  /**
+   * Effective QoS 1 or 2 of a session that queues in memory.
+   *
+   * @param exclusive nobody else gets these bytes, so the identifier is written into them
+   */
+  deliver(
+    forms: MessageForms,
+    qos: 1 | 2,
+    identifiers: readonly number[],
+    retain: boolean,
+    exclusive: boolean,
+    expiresAt: UnixMillis | null,
+  ): void {
+    const own = identifiers.length > 0 && this.version === 5
+    if (own) forms.make(qos, retain, identifiers)
+    else forms.select(this.version, qos, retain)
+    const size = forms.end - forms.start
+    if (size > this.maximumPacketSizeBytes) {
+      // [MQTT-3.1.2-25]: as if it had been delivered.
+      this.namespace.counters.droppedTooLarge++
+      return
+    }
+    if (this.queue.length > 0 || !this.inflight.isOpen || !this.outbox.accepts(size)) {
+      this.#enqueue(forms, qos, expiresAt)
+      return
+    }
+    const identifier = this.inflight.take(qos, size)
+    this.namespace.counters.delivered++
+    if (exclusive || own) {
+      patchPacketIdentifier(forms.arena.bytes, forms.identifierAt, identifier)
+      this.outbox.append(forms.arena, forms.start, forms.end)
+    } else {
+      this.outbox.appendPatched(forms.arena, forms.start, forms.end, forms.identifierAt, identifier)
+    }
+  }
+
+  #enqueue(forms: MessageForms, qos: 1 | 2, expiresAt: UnixMillis | null): void {
+    const frame = Buffer.from(forms.arena.bytes.subarray(forms.start, forms.end))
+    const identifierAt = forms.identifierAt - forms.start
+    const expiryAt = expiresAt !== null && this.version === 5 ? expiryOffset(frame, identifierAt) : 0
+    const dropped = this.queue.dropped
+    const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt })
+    this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
+    if (!fits) this.link.onSessionOverflow()
+  }
+
+  /** Resumed when the socket took what it had. */
+  waitsForRoom(sender: Resumable): void {
+    this.#waiting.push(sender)
+  }
+
+  /** Sends what waits as far as window and socket allow. */
+  pump(now: UnixMillis): void {
+    this.#pumpQueue(now)
+    if (this.#waiting.length === 0 || this.outbox.isOverBound) return
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const sender of waiting) sender.resume()
+  }
+
+  #pumpQueue(now: UnixMillis): void {
+    if (this.stored !== null) {
+      this.stored.pump()
+      return
+    }
+    for (;;) {
+      const message = this.queue.peek()
+      if (message === null || !this.inflight.isOpen || !this.outbox.accepts(message.frame.length)) return
+      this.queue.shift()
+      if (message.expiresAt !== null) {
+        if (message.expiresAt <= now) {
+          this.namespace.counters.droppedExpired++
+          continue
+        }
+        // [MQTT-3.3.2-6]: the interval received minus the time the message waited here.
+        if (message.expiryAt > 0) {
+          message.frame.writeUInt32BE(Math.ceil((message.expiresAt - now) / 1000), message.expiryAt)
+        }
+      }
+      const identifier = this.inflight.take(message.qos, message.frame.length)
+      message.frame.writeUInt16BE(identifier, message.identifierAt)
+      this.outbox.send(message.frame)
+      this.namespace.counters.delivered++
+    }
+  }
+
+  onPuback(identifier: number, now: UnixMillis): void {
+    if (this.inflight.stateOf(identifier) !== OutgoingState.AwaitingPuback) return
+    this.inflight.free(identifier)
+    if (this.stored !== null) this.stored.acknowledged(identifier)
+    else if (this.queue.length > 0 || this.#waiting.length > 0) this.pump(now)
+  }
+
+  onPubrec(identifier: number, reasonCode: number, now: UnixMillis): void {
+    const state = this.inflight.stateOf(identifier)
+    if (state === OutgoingState.AwaitingPuback || state === OutgoingState.Reserved) return
+    if (state === OutgoingState.Free) {
+      if (reasonCode < 0x80) this.link.sendAcknowledgement('PUBREL', identifier, ReasonCode.PacketIdentifierNotFound)
+      return
+    }
+    if (reasonCode >= 0x80) {
+      // [MQTT-4.3.3-4]: not sent again; the identifier is free.
+      this.inflight.free(identifier)
+      if (this.stored !== null) this.stored.acknowledged(identifier)
+      else this.pump(now)
+      return
+    }
+    this.inflight.released(identifier)
+    if (this.stored !== null && state === OutgoingState.AwaitingPubrec) this.stored.released(identifier)
+    else this.link.sendAcknowledgement('PUBREL', identifier, ReasonCode.Success)
+  }
+
+  onPubcomp(identifier: number, now: UnixMillis): void {
+    if (this.inflight.stateOf(identifier) !== OutgoingState.AwaitingPubcomp) return
+    this.inflight.free(identifier)
+    if (this.stored !== null) this.stored.acknowledged(identifier)
+    else if (this.queue.length > 0 || this.#waiting.length > 0) this.pump(now)
+  }
+}

@@ -1,0 +1,75 @@
+import type { Subscription } from './router.ts'
+import type { SessionEntry } from './session-table.ts'
+
+/**
+ * The members of one `$share/<name>/<filter>`. Each message goes to one of them: to those that are online and keep up,
+ * in turn; else to one that is online; else to one whose queue is in the store (MQTT 5.0 4.8.2).
+ */
+export class ShareGroup {
+  readonly shareName: string
+  readonly topicFilter: string
+  readonly #members = new Map<SessionEntry, Subscription>()
+  #order: SessionEntry[] = []
+  #next = 0
+
+  constructor(shareName: string, topicFilter: string) {
+    this.shareName = shareName
+    this.topicFilter = topicFilter
+  }
+
+  get size(): number {
+    return this.#members.size
+  }
+
+  get storedQoS(): 0 | 1 | 2 {
+    let highest: 0 | 1 | 2 = 0
+    for (const [session, { stored }] of this.#members) {
+      if (session.isStored && stored.maximumQoS > highest) highest = stored.maximumQoS
+    }
+    return highest
+  }
+
+  has(session: SessionEntry): boolean {
+    return this.#members.has(session)
+  }
+
+  add(session: SessionEntry, subscription: Subscription): void {
+    if (!this.#members.has(session)) this.#order.push(session)
+    this.#members.set(session, subscription)
+  }
+
+  remove(session: SessionEntry): void {
+    if (!this.#members.delete(session)) return
+    this.#order = this.#order.filter((member) => member !== session)
+  }
+
+  /** The member that gets the next message, and its subscription; null when nobody can take it. */
+  pick(
+    except: SessionEntry | null = null,
+  ): { readonly session: SessionEntry; readonly subscription: Subscription } | null {
+    const order = this.#order
+    let online: SessionEntry | null = null
+    let offline: SessionEntry | null = null
+    for (let i = 0; i < order.length; i++) {
+      const session = order[(this.#next + i) % order.length] as SessionEntry
+      if (session === except) continue
+      if (session.online === null) {
+        if (session.isStored) offline ??= session
+        continue
+      }
+      if (session.online.keepsUp) {
+        this.#next = (this.#next + i + 1) % order.length
+        return this.#choice(session)
+      }
+      online ??= session
+    }
+    const session = online ?? offline
+    if (session === null) return null
+    this.#next = (order.indexOf(session) + 1) % order.length
+    return this.#choice(session)
+  }
+
+  #choice(session: SessionEntry): { session: SessionEntry; subscription: Subscription } {
+    return { session, subscription: this.#members.get(session) as Subscription }
+  }
+}

@@ -1,0 +1,50 @@
+import type { Stop } from '../ports/engine.ts'
+import { takenOver } from './close-cause.ts'
+import type { Core } from './core.ts'
+import type { Subscription } from './router.ts'
+import { SessionEntry } from './session-table.ts'
+import { parseStored } from './subscribe.ts'
+
+/** What the store and the other nodes tell: routes of stored sessions, retained topics, takeovers. */
+export function followStore(core: Core): Stop {
+  const { engine, namespaces, turn } = core
+  const stops = [
+    engine.sessions.routes(({ namespace: id, session: uid, clientId, subscriptions }) => {
+      const namespace = namespaces.get(id)
+      if (namespace === null) return
+      let entry = namespace.sessions.get(uid)
+      if (subscriptions === null) {
+        if (entry === undefined) return
+        namespace.setSubscriptions(entry, [])
+        namespace.sessions.delete(uid)
+        return
+      }
+      if (entry === undefined) {
+        entry = new SessionEntry(uid, clientId, true)
+        namespace.sessions.add(entry)
+      }
+      const parsed: Subscription[] = []
+      for (const stored of subscriptions) {
+        const subscription = parseStored(stored)
+        if (subscription !== null) parsed.push(subscription)
+      }
+      namespace.setSubscriptions(entry, parsed)
+    }),
+    engine.retained.topics(({ namespace: id, topicName, present }) => {
+      const namespace = namespaces.get(id)
+      if (namespace === null) return
+      if (!present) namespace.retained.delete(topicName)
+      else if (namespace.retained.get(topicName) === undefined) namespace.retained.set(topicName, true)
+    }),
+    engine.bus.onTell((_from, message) => {
+      turn.begin()
+      for (const namespace of namespaces.all()) {
+        const online = namespace.sessions.get(message.session)?.online
+        if (online != null && online.fence.epoch < message.epoch) online.link.end(takenOver)
+      }
+    }),
+  ]
+  return () => {
+    for (const stop of stops) stop()
+  }
+}

@@ -1,0 +1,293 @@
+import { assert } from '../base/assert.ts'
+import type { UnixMillis } from '../base/time.ts'
+import { patchPacketIdentifier, setDup } from '../mqtt/publish-encoder.ts'
+import { PublishView } from '../mqtt/publish-view.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
+import type { Engine, InflightState, Position, QueuedMessage, Stop } from '../ports/engine.ts'
+import type { Commits } from './commits.ts'
+import { OutgoingState } from './inflight.ts'
+import { MessageForms } from './message-forms.ts'
+import type { OnlineSession } from './session.ts'
+import type { Resumption } from './session-table.ts'
+import { readStoredPublish } from './stored-message.ts'
+import type { Turn } from './turn.ts'
+
+/** What one read of the queue may bring into memory. */
+const readMessages = 256
+const readBytes = 1 << 20
+
+/** A message under way: in order of position, so that the cursor moves over what is done. */
+interface UnderWay {
+  readonly position: Position
+  readonly identifier: number
+  done: boolean
+}
+
+interface Bound {
+  readonly identifier: number
+  /** PUBREC came: PUBREL is due, not PUBLISH. */
+  readonly isReleased: boolean
+}
+
+export interface StoredServices {
+  readonly engine: Engine
+  readonly turn: Turn
+  readonly commits: Commits
+}
+
+/**
+ * Sends what the store queues for one session: what the window allows, as it is appended; when it falls behind, it reads
+ * on from where it stands. QoS 2 binds its identifier durably before it is sent, QoS 1 is sent again with DUP instead
+ * (design 6; MQTT 5.0 4.4).
+ */
+export class StoredOutgoing {
+  readonly #session: OnlineSession
+  readonly #services: StoredServices
+  readonly #forms: MessageForms
+  readonly #view = new PublishView()
+  readonly #stopTail: Stop
+  /** Last position that was looked at; what comes after it is not sent yet. */
+  #sent: Position | null
+  readonly #underWay: UnderWay[] = []
+  #firstUnderWay = 0
+  readonly #byIdentifier = new Map<number, UnderWay>()
+  /** Identifiers of an earlier connection that are not sent again yet, by position. */
+  readonly #bound = new Map<string, Bound>()
+  readonly #earlier: Resumption | null
+  /** More is in the store than was sent. */
+  #isBehind = true
+  #isReading = false
+  /** Something was appended while a read was under way, which may have missed it. */
+  #grewMeanwhile = false
+  #isStopped = false
+
+  constructor(session: OnlineSession, services: StoredServices, state: InflightState) {
+    this.#session = session
+    this.#services = services
+    this.#forms = new MessageForms(services.turn.arenas)
+    this.#sent = state.acknowledged
+    this.#earlier = session.entry.resumption
+    for (const [position, identifier] of this.#earlier?.identifiers ?? []) {
+      this.#bound.set(position, { identifier, isReleased: false })
+    }
+    for (const { position, packetIdentifier, phase } of state.outgoing) {
+      this.#bound.set(keyOf(position), { identifier: packetIdentifier, isReleased: phase === 'released' })
+    }
+    for (const { identifier } of this.#bound.values()) session.inflight.reserve(identifier)
+    this.#stopTail = services.engine.queue.tail(session.fence, (messages) => {
+      services.turn.begin()
+      this.#onTail(messages)
+    })
+  }
+
+  stop(): void {
+    if (this.#isStopped) return
+    this.#isStopped = true
+    this.#stopTail()
+    const identifiers = new Map<string, number>()
+    const done = new Set<string>()
+    for (let i = this.#firstUnderWay; i < this.#underWay.length; i++) {
+      const entry = this.#underWay[i] as UnderWay
+      if (entry.done) done.add(keyOf(entry.position))
+      else identifiers.set(keyOf(entry.position), entry.identifier)
+    }
+    for (const [position, { identifier }] of this.#bound) identifiers.set(position, identifier)
+    this.#session.entry.resumption = { sentUpTo: this.#sent, identifiers, done }
+  }
+
+  #onTail(messages: readonly QueuedMessage[]): void {
+    if (this.#isStopped) return
+    if (this.#isBehind) {
+      this.#grewMeanwhile = true
+      return
+    }
+    for (const message of messages) {
+      if (!this.#send(message)) {
+        this.#isBehind = true
+        return
+      }
+    }
+  }
+
+  /** Reads on when there is something to send and room for it. */
+  pump(): void {
+    if (!this.#isBehind || this.#isReading || this.#isStopped) return
+    if (!this.#session.inflight.isOpen || this.#session.outbox.isOverBound) return
+    this.#isReading = true
+    this.#grewMeanwhile = false
+    const { engine, turn } = this.#services
+    engine.queue
+      .read(this.#session.fence.session, this.#sent, { messages: readMessages, bytes: readBytes })
+      .then((messages) => {
+        turn.begin()
+        this.#isReading = false
+        if (this.#isStopped) return
+        if (messages.length === 0) {
+          if (this.#grewMeanwhile) this.pump()
+          else this.#isBehind = false
+          return
+        }
+        for (const message of messages) if (!this.#send(message)) return
+        this.pump()
+      })
+      .catch((error: unknown) => {
+        this.#isReading = false
+        if (!this.#isStopped) this.#session.link.onStoreFailure(error)
+      })
+  }
+
+  /** @returns false when there is no room for it now */
+  #send(message: QueuedMessage): boolean {
+    const session = this.#session
+    const { turn, commits } = this.#services
+    if (this.#sent !== null && compare(message.position, this.#sent) <= 0) return true
+    const key = keyOf(message.position)
+    const bound = this.#bound.get(key)
+    if (bound?.isReleased === true) {
+      this.#sent = message.position
+      this.#bound.delete(key)
+      this.#start(message.position, bound.identifier)
+      session.inflight.restore(bound.identifier, OutgoingState.AwaitingPubcomp, message.body.length)
+      session.link.sendAcknowledgement('PUBREL', bound.identifier, ReasonCode.Success)
+      return true
+    }
+    if (!session.inflight.isOpen || !session.outbox.accepts(message.body.length)) return false
+    this.#sent = message.position
+    if (this.#earlier?.done.has(key) === true) {
+      this.#skip(message.position)
+      return true
+    }
+    const now = turn.now
+    if (bound === undefined && message.expiresAt !== null && message.expiresAt <= now) {
+      session.namespace.counters.droppedExpired++
+      this.#skip(message.position)
+      return true
+    }
+    const qos = message.qos as 1 | 2
+    assert(message.qos > 0, 'the store queues QoS 1 and 2')
+    this.#make(message, qos, now)
+    const size = this.#forms.end - this.#forms.start
+    if (size > session.maximumPacketSizeBytes) {
+      session.namespace.counters.droppedTooLarge++
+      this.#skip(message.position)
+      return true
+    }
+    let identifier: number
+    if (bound === undefined) {
+      identifier = session.inflight.take(qos, size)
+    } else {
+      identifier = bound.identifier
+      this.#bound.delete(key)
+      const state = qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec
+      session.inflight.restore(identifier, state, size)
+    }
+    this.#start(message.position, identifier)
+    const { arena, start, end } = this.#forms
+    patchPacketIdentifier(arena.bytes, this.#forms.identifierAt, identifier)
+    if (bound !== undefined || this.#mayHaveBeenSent(message.position)) setDup(arena.bytes, start)
+    session.namespace.counters.delivered++
+    if (qos === 1 || bound !== undefined) {
+      session.outbox.append(arena, start, end)
+      return true
+    }
+    // The identifier of a QoS 2 message is durable before the client can see it; the frame waits outside the arena.
+    const frame = Buffer.from(arena.bytes.subarray(start, end))
+    commits.operate(session.fence, {
+      kind: 'outgoing',
+      position: message.position,
+      packetIdentifier: identifier,
+      phase: 'sent',
+    })
+    commits.wait({
+      settled: (committed) => {
+        if (committed && !this.#isStopped) session.outbox.send(frame)
+      },
+    })
+    return true
+  }
+
+  /** [MQTT-3.3.1-1] */
+  #mayHaveBeenSent(position: Position): boolean {
+    if (this.#earlier === null) return this.#isBehind
+    return this.#earlier.sentUpTo !== null && compare(position, this.#earlier.sentUpTo) <= 0
+  }
+
+  #make(message: QueuedMessage, qos: 1 | 2, now: UnixMillis): void {
+    const session = this.#session
+    const view = this.#view
+    readStoredPublish(message.body, view)
+    this.#forms.begin(view)
+    if (message.expiresAt !== null && view.messageExpiryIntervalSeconds >= 0) {
+      this.#forms.setRemainingExpiry(Math.ceil((message.expiresAt - now) / 1000))
+    }
+    const identifiers = message.subscriptionIdentifiers
+    if (session.version === 5 && identifiers.length > 0) this.#forms.make(qos, message.retain, identifiers)
+    else this.#forms.select(session.version, qos, message.retain)
+  }
+
+  #start(position: Position, identifier: number): void {
+    const entry: UnderWay = { position, identifier, done: false }
+    this.#underWay.push(entry)
+    this.#byIdentifier.set(identifier, entry)
+  }
+
+  /** Not to be delivered at all: the cursor passes it in its turn. */
+  #skip(position: Position): void {
+    this.#underWay.push({ position, identifier: 0, done: true })
+    this.#moveCursor()
+  }
+
+  /** PUBREC came: durable before PUBREL, so that a new owner releases instead of sending again. */
+  released(identifier: number): void {
+    const entry = this.#byIdentifier.get(identifier)
+    if (entry === undefined) return
+    const { commits } = this.#services
+    commits.operate(this.#session.fence, {
+      kind: 'outgoing',
+      position: entry.position,
+      packetIdentifier: identifier,
+      phase: 'released',
+    })
+    commits.wait({
+      settled: (committed) => {
+        if (!committed || this.#isStopped) return
+        this.#session.link.sendAcknowledgement('PUBREL', identifier, ReasonCode.Success)
+      },
+    })
+  }
+
+  /** The exchange is over. */
+  acknowledged(identifier: number): void {
+    const entry = this.#byIdentifier.get(identifier)
+    if (entry === undefined) return
+    this.#byIdentifier.delete(identifier)
+    entry.done = true
+    this.#moveCursor()
+    this.pump()
+  }
+
+  #moveCursor(): void {
+    let upTo: Position | null = null
+    for (;;) {
+      const first = this.#underWay[this.#firstUnderWay]
+      if (first === undefined || !first.done) break
+      upTo = first.position
+      this.#firstUnderWay++
+    }
+    if (upTo === null) return
+    if (this.#firstUnderWay === this.#underWay.length || this.#firstUnderWay >= 1_024) {
+      this.#underWay.splice(0, this.#firstUnderWay)
+      this.#firstUnderWay = 0
+    }
+    this.#services.engine.hot.acknowledgeSoon(this.#session.fence, upTo)
+  }
+}
+
+function keyOf(position: Position): string {
+  return `${position.entry}.${position.index}`
+}
+
+function compare(a: Position, b: Position): number {
+  if (a.entry !== b.entry) return a.entry < b.entry ? -1 : 1
+  return a.index - b.index
+}

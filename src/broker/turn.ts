@@ -1,0 +1,101 @@
+import type { UnixMillis } from '../base/time.ts'
+import type { Clock } from '../ports/clock.ts'
+import { ArenaPool } from './arena.ts'
+import type { Outbox } from './outbox.ts'
+
+/** Arena bytes that transports may pin together; above, the connections that pin the oldest arena are cut. */
+const defaultPinnedBytes = 256 << 20
+
+/** A peer that had its share of a turn and goes on when the others had theirs. */
+export interface Resumable {
+  resume(): void
+}
+
+/**
+ * One turn of the event loop: one clock reading, one commit, one write per connection. Everything that is gathered
+ * during a turn hangs here; nothing per message registers anything (design 7).
+ */
+export class Turn {
+  readonly arenas = new ArenaPool()
+  /** Acknowledgements stay contiguous per connection although messages are written between them. */
+  readonly acknowledgements = new ArenaPool()
+  /** Rises by one per turn. */
+  number = 0
+  readonly #clock: Clock
+  readonly #pinnedBytes: number
+  #active = false
+  #monotonicMs = 0
+  #now = 0 as UnixMillis
+  #dirty: Outbox[] = []
+  /** Outboxes whose transport has not taken everything yet. */
+  readonly waiting = new Set<Outbox>()
+  readonly #closers: (() => void)[] = []
+  #resuming: Resumable[] = []
+  readonly #end = (): void => this.#finish()
+
+  constructor(clock: Clock, options: { pinnedBytes?: number } = {}) {
+    this.#clock = clock
+    this.#pinnedBytes = options.pinnedBytes ?? defaultPinnedBytes
+  }
+
+  /** What runs at the end of every turn before the outboxes are flushed, e.g. the commit. */
+  beforeFlush(callback: () => void): void {
+    this.#closers.push(callback)
+  }
+
+  /** Call first whenever something enters the broker: a chunk, a timer, a completed wait. */
+  begin(): void {
+    if (this.#active) return
+    this.#active = true
+    this.number++
+    this.#monotonicMs = this.#clock.monotonicMs()
+    this.#now = this.#clock.now()
+    this.#clock.endOfTurn(this.#end)
+  }
+
+  /** The one reading of this turn. */
+  get monotonicMs(): number {
+    this.begin()
+    return this.#monotonicMs
+  }
+
+  get now(): UnixMillis {
+    this.begin()
+    return this.#now
+  }
+
+  /** Calls `resume` when everything that is ready in this turn has been served. */
+  resumeLater(peer: Resumable): void {
+    this.begin()
+    this.#resuming.push(peer)
+  }
+
+  dirty(outbox: Outbox): void {
+    this.begin()
+    this.#dirty.push(outbox)
+  }
+
+  #finish(): void {
+    for (const closer of this.#closers) closer()
+    const dirty = this.#dirty
+    this.#dirty = []
+    for (const outbox of dirty) outbox.endOfTurn()
+    this.#active = false
+    this.acknowledgements.recycle()
+    this.arenas.recycle()
+    if (this.arenas.pinnedBytes + this.acknowledgements.pinnedBytes > this.#pinnedBytes) this.#cutOldest()
+    // An outbox whose ranges have to be looked at again: they are copied at the end of the next turn.
+    if (this.#dirty.length > 0) this.begin()
+    if (this.#resuming.length === 0) return
+    const resuming = this.#resuming
+    this.#resuming = []
+    this.begin()
+    for (const peer of resuming) peer.resume()
+  }
+
+  #cutOldest(): void {
+    const oldest = this.arenas.oldestPinned ?? this.acknowledgements.oldestPinned
+    if (oldest === null) return
+    for (const outbox of [...this.waiting]) if (outbox.holds(oldest)) outbox.overrun()
+  }
+}

@@ -1,0 +1,57 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
+import { house } from './support.ts'
+
+test('a registered client is accepted and its session announced', async () => {
+  const home = house()
+  const client = home.open({ name: 'alpha' })
+  const connack = await client.connect()
+  assert.equal(connack.reasonCode, ReasonCode.Success)
+  assert.equal(connack.sessionPresent, false)
+  const [opened] = home.eventsOf('sessionOpened')
+  assert.equal(opened?.authenticationName, 'alpha')
+  assert.equal(opened?.sequenceNumber, 1)
+})
+
+for (const version of [4, 5] as const) {
+  test(`an unknown client is refused with CONNACK and a record, version ${version}`, async () => {
+    const home = house()
+    const client = home.open({ name: 'nobody', version })
+    const connack = await client.connect()
+    assert.equal(connack.reasonCode, version === 5 ? ReasonCode.NotAuthorized : ReturnCode.NotAuthorized)
+    await home.settle()
+    assert.notEqual(client.peer.ended, null)
+    const [decision] = home.broker.operations.decisions(home.namespace.id, 10)
+    assert.equal(decision?.record.code, 'clientNotFound')
+    assert.equal(decision?.record.outcome, 'refused')
+  })
+}
+
+test('QoS 0 goes from 3.1.1 to 5.0 and back', async () => {
+  const home = house()
+  const old = await home.connect({ name: 'alpha', version: 4 })
+  const young = await home.connect({ name: 'beta', version: 5 })
+  await old.subscribe('open/#')
+  await young.subscribe('open/+')
+  old.publish('open/a', 'from old')
+  young.publish('open/b', 'from young', { properties: { contentType: 'text/plain' } })
+  await home.settle()
+  assert.deepEqual(old.messages().sort(), ['open/a from old', 'open/b from young'])
+  assert.deepEqual(young.messages().sort(), ['open/a from old', 'open/b from young'])
+})
+
+test('QoS 1 is acknowledged and delivered', async () => {
+  const home = house()
+  const publisher = await home.connect({ name: 'alpha' })
+  const subscriber = await home.connect({ name: 'beta' })
+  await subscriber.subscribe('open/#', { qos: 1 })
+  const identifier = publisher.publish('open/x', 'hello', { qos: 1 })
+  await home.settle()
+  const puback = publisher.take('PUBACK')
+  assert.equal(puback.packetIdentifier, identifier)
+  assert.equal(puback.reasonCode, ReasonCode.Success)
+  const publish = subscriber.take('PUBLISH')
+  assert.equal(publish.qos, 1)
+  assert.equal(Buffer.from(publish.payload).toString(), 'hello')
+})
