@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { hostname } from 'node:os'
 
 /**
@@ -283,4 +284,12 @@ export function defaultOf(setting: Setting, mode: Mode): unknown {
   const value = setting.default
   if (value !== null && typeof value === 'object' && 'dev' in value) return value[mode]
   return value
+}
+
+/** From package.json, which stands beside `src` and `dist` alike. */
+export function packageVersion(): string {
+  const { version } = JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as {
+    version: string
+  }
+  return version
 }

@@ -1,0 +1,59 @@
+import type { Mode } from '../config.ts'
+import { nodeAdapters, StartError, start } from '../main.ts'
+import { loadConfig } from './load-config.ts'
+import { welcome } from './welcome.ts'
+
+/** `sealgate dev` and `sealgate serve`: starts, waits for a signal, stops. Sets the exit code. */
+export async function runServer(mode: Mode, flags: Readonly<Record<string, unknown>>): Promise<void> {
+  const loaded = await loadConfig(mode, { flags, environment: process.env, workingDirectory: process.cwd() })
+  if (!loaded.ok) {
+    for (const line of loaded.error) console.error(`sealgate ${mode}: ${line}`)
+    process.exitCode = 2
+    return
+  }
+  const config = loaded.value
+  const adapters = nodeAdapters(config)
+  dieOfUnhandledErrors(adapters.log)
+  const stopAsked = signalled()
+  try {
+    const running = await start(config, adapters)
+    if (running.dev !== null) {
+      for (const line of welcome(running.dev, running.ready)) console.log(line)
+    }
+    await stopAsked
+    await running.stop()
+    adapters.log.flush()
+    // Whatever still holds the loop has had its time: a stop ends the process.
+    process.exit(0)
+  } catch (error) {
+    adapters.log.flush()
+    if (!(error instanceof StartError)) throw error
+    for (const line of error.lines) console.error(`sealgate ${mode}: ${line}`)
+    process.exit(1)
+  }
+}
+
+/** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
+function signalled(): Promise<void> {
+  return new Promise((resolve) => {
+    let asked = false
+    const onSignal = (): void => {
+      if (asked) process.exit(1)
+      asked = true
+      resolve()
+    }
+    process.on('SIGINT', onSignal)
+    process.on('SIGTERM', onSignal)
+  })
+}
+
+/** A state that nobody foresaw is left by ending: what was acknowledged is durable, and a supervisor starts us again. */
+function dieOfUnhandledErrors(log: ReturnType<typeof nodeAdapters>['log']): void {
+  const die = (error: unknown): void => {
+    log.write('error', 'unhandledError', { error })
+    log.flush()
+    process.exit(1)
+  }
+  process.on('uncaughtException', die)
+  process.on('unhandledRejection', die)
+}

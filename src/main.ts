@@ -1,0 +1,285 @@
+import { createMemoryWorld } from './adapters/memory/engine.ts'
+import { nodeClock } from './adapters/node/clock.ts'
+import { createEvents } from './adapters/node/events.ts'
+import { type NodeLog, nodeLog } from './adapters/node/log.ts'
+import { createMetrics } from './adapters/node/metrics.ts'
+import { nodeRandom } from './adapters/node/random.ts'
+import { type Broker, createBroker } from './broker/broker.ts'
+import { defaultSettings } from './broker/core.ts'
+import { type Config, flagOf, packageVersion, type SettingName } from './config.ts'
+import { AcceptLimiter } from './listeners/accept-limiter.ts'
+import type { DoorOptions, Listening } from './listeners/front.ts'
+import { listenTcp } from './listeners/tcp.ts'
+import { listenTls } from './listeners/tls.ts'
+import { TlsContexts } from './listeners/tls-context.ts'
+import { openAdminToken } from './main/admin-token.ts'
+import { applyTemplates } from './main/apply-templates.ts'
+import { checkClock, watchClock } from './main/clock-check.ts'
+import { openDataDirectory } from './main/data-directory.ts'
+import { logDecisions } from './main/decision-logging.ts'
+import { type DevSetup, prepareDev } from './main/dev-setup.ts'
+import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-file.ts'
+import { openServerCertificate, type ServerCertificateSource } from './main/server-certificate.ts'
+import { codeOf, reasonOf, StartError } from './main/start-error.ts'
+import type { Clock } from './ports/clock.ts'
+import type { Engine, NodeId } from './ports/engine.ts'
+import type { Events } from './ports/events.ts'
+import type { Log } from './ports/log.ts'
+import type { Metrics } from './ports/metrics.ts'
+import type { Random } from './ports/random.ts'
+import { openRegistry, type Registry } from './registry/registry.ts'
+
+export { StartError } from './main/start-error.ts'
+
+/** The world that a broker runs in. Tests and the simulator bring another one. */
+export interface Adapters {
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly events: Events
+  readonly metrics: Metrics
+  /** The place where state lives; given the data directory once it is ours. */
+  openEngine(node: NodeId, dataDirectory: string): Promise<Engine>
+}
+
+/** A broker whose every listener accepts. */
+export interface Running {
+  readonly ready: ReadyFile
+  /** What `sealgate dev` made; null for `serve`. */
+  readonly dev: DevSetup | null
+  /** Drains, closes, flushes. Safe to call again: the same stop. */
+  stop(): Promise<void>
+}
+
+/** Looked at this often: a made server certificate that is about to expire. */
+const renewalEveryMs = 12 * 3_600_000
+
+/** The machine's clock, randomness and log, and state in memory. */
+export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { readonly log: NodeLog } {
+  const clock = nodeClock()
+  const log = nodeLog({ level: config.logLevel, form: 'auto' })
+  return {
+    clock,
+    random: nodeRandom(),
+    log,
+    events: createEvents({
+      onFailure: ({ kind, error }) => log.write('error', 'eventListenerFailed', { kind, error }),
+    }),
+    metrics: createMetrics(),
+    openEngine: async (node) => createMemoryWorld().engine(node, clock),
+  }
+}
+
+/**
+ * Starts one broker; several in one process do not know of each other.
+ *
+ * @throws StartError with one line per cause; nothing is left open then
+ */
+export async function start(config: Config, adapters: Adapters): Promise<Running> {
+  const { clock, random, log } = adapters
+  /** What has to be undone, the last first. */
+  const undo: (() => void | Promise<void>)[] = []
+  const undoAll = async (): Promise<void> => {
+    for (const step of undo.reverse()) await step()
+  }
+  try {
+    const directory = openDataDirectory(config)
+    checkClock(directory, clock, config.acceptClock)
+    undo.push(watchClock(directory, clock, log, config.acceptClock))
+    const token = openAdminToken(directory, random)
+    const certificate = openServerCertificate(config, directory, random, clock.now())
+    const dev = config.mode === 'dev' ? prepareDev(directory, clock.now()) : null
+
+    const nodeId = random.uid() as NodeId
+    const engine = await adapters.openEngine(nodeId, directory.path)
+    undo.push(() => engine.close())
+    const registry = await openRegistry({
+      store: engine.registry,
+      random,
+      clock,
+      defaultProfile: config.mode === 'dev' ? 'event-grid' : 'full',
+      domain: config.domain,
+    })
+    undo.push(async () => {
+      await registry.idle()
+      registry.close()
+    })
+    const templates = dev === null ? config.apply : [dev.templateFile, ...config.apply]
+    await applyTemplates(registry, templates, config, clock, log)
+    warnOfOddities(config, registry, log)
+
+    undo.push(logDecisions(adapters.events, log, clock, config.logLevel === 'debug'))
+    const broker = createBroker({
+      settings: {
+        ...defaultSettings,
+        nodeId,
+        domain: config.domain,
+        defaultNamespace: config.defaultNamespace,
+        plainIdentity: config.mqttTcpIdentity,
+        ...(config.mode === 'dev' ? { refusalDelayMs: 0, reasonStrings: true } : {}),
+      },
+      engine,
+      registry,
+      clock,
+      random,
+      log,
+      events: adapters.events,
+      tokenVerifier: null,
+      webhook: null,
+    })
+    const doors = await openDoors(config, adapters, broker, certificate, undo)
+
+    const ready: ReadyFile = {
+      pid: process.pid,
+      version: packageVersion(),
+      namespace: defaultNamespaceOf(config, registry),
+      mqtts: doors.mqtts && { host: doors.mqtts.host, port: doors.mqtts.port },
+      wss: null,
+      https: null,
+      mqttTcp: doors.mqttTcp && { host: doors.mqttTcp.host, port: doors.mqttTcp.port },
+      caFile: certificate.caFile,
+      tokenFile: token.file,
+      subscriptionId: config.subscriptionId,
+      resourceGroup: config.resourceGroup,
+    }
+    const { readyFile } = config
+    if (readyFile !== null) {
+      writeReadyFile(readyFile, ready)
+      undo.push(() => removeReadyFile(readyFile))
+    }
+    log.write('info', 'ready', { ...ready })
+
+    let stopped: Promise<void> | null = null
+    const stop = async (): Promise<void> => {
+      log.write('info', 'stopping', {})
+      if (readyFile !== null) removeReadyFile(readyFile)
+      for (const door of [doors.mqtts, doors.mqttTcp]) door?.stopAccepting()
+      await broker.drain(config.drainTimeout * 1_000)
+      await undoAll()
+      log.write('info', 'stopped', {})
+    }
+    return {
+      ready,
+      dev,
+      stop() {
+        stopped ??= stop()
+        return stopped
+      },
+    }
+  } catch (error) {
+    await undoAll()
+    throw error
+  }
+}
+
+interface Doors {
+  readonly mqtts: Listening | null
+  readonly mqttTcp: Listening | null
+}
+
+async function openDoors(
+  config: Config,
+  adapters: Adapters,
+  broker: Broker,
+  certificate: ServerCertificateSource,
+  undo: (() => void | Promise<void>)[],
+): Promise<Doors> {
+  const { clock, log } = adapters
+  const rates = {
+    perAddressPerSecond: config.handshakeRatePerAddress,
+    perAddressBurst: config.handshakeBurstPerAddress,
+    totalPerSecond: config.handshakeRate,
+    totalBurst: config.handshakeBurst,
+  }
+  const common = {
+    clock,
+    limiter: new AcceptLimiter(rates, () => clock.monotonicMs()),
+    maximumConnections: config.maximumConnections,
+  }
+  const open = async (
+    name: SettingName & ('mqtts' | 'mqttTcp'),
+    listen: (options: DoorOptions) => Promise<Listening>,
+  ): Promise<Listening | null> => {
+    const endpoint = config[name]
+    if (endpoint === null) return null
+    const listening = await listenOrExplain(name, endpoint.host, endpoint.port, (host) =>
+      listen({ ...common, host, port: endpoint.port }),
+    )
+    undo.push(() => listening.close())
+    return listening
+  }
+  const contexts = new TlsContexts(certificate.current)
+  let cancelRenewal = (): void => {}
+  const renew = (): void => {
+    const renewed = certificate.renew(clock.now())
+    if (renewed !== null) {
+      contexts.replaceFallback(renewed)
+      log.write('info', 'serverCertificateRenewed', {})
+    }
+    cancelRenewal = clock.setTimer(renewalEveryMs, renew)
+  }
+  renew()
+  undo.push(() => cancelRenewal())
+
+  // Each door turns peers away as soon as it is open; whoever waits for the ready file sees all of them or none.
+  const mqtts = await open('mqtts', (options) =>
+    listenTls(
+      { ...options, contexts, handshakeTimeoutMs: config.handshakeTimeout * 1_000 },
+      (transport) => broker.accept(transport),
+      (failure) => broker.handshakeFailed(failure),
+    ),
+  )
+  const mqttTcp = await open('mqttTcp', (options) => listenTcp(options, (transport) => broker.accept(transport)))
+  return { mqtts, mqttTcp }
+}
+
+/** A machine without IPv6 has no `::`; all its interfaces are `0.0.0.0`. */
+async function listenOrExplain(
+  name: SettingName,
+  host: string,
+  port: number,
+  listen: (host: string) => Promise<Listening>,
+): Promise<Listening> {
+  try {
+    return await listen(host)
+  } catch (error) {
+    const code = codeOf(error)
+    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
+      return listenOrExplain(name, '0.0.0.0', port, listen)
+    }
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    if (code === 'EADDRINUSE') {
+      throw new StartError([`${flagOf(name)} ${address}: the port is taken; choose another, or 0 for any free one`])
+    }
+    if (code === 'EACCES') {
+      throw new StartError([`${flagOf(name)} ${address}: this user may not open the port; choose one above 1023`])
+    }
+    throw new StartError([`${flagOf(name)} ${address}: ${reasonOf(error)}`], error)
+  }
+}
+
+function defaultNamespaceOf(config: Config, registry: Registry): string | null {
+  if (config.defaultNamespace !== null) return config.defaultNamespace
+  const all = registry.view.namespaces()
+  return all.length === 1 ? all[0]!.name : null
+}
+
+/** Settings that are no mistake and yet rarely meant. */
+function warnOfOddities(config: Config, registry: Registry, log: Log): void {
+  const { defaultNamespace, mqttTcp, mqttTcpIdentity } = config
+  if (defaultNamespace !== null && registry.view.namespaceByName(defaultNamespace) === undefined) {
+    log.write('warn', 'defaultNamespaceMissing', { defaultNamespace })
+  }
+  if (mqttTcp === null || mqttTcpIdentity === null) return
+  log.write('warn', 'plainListener', {
+    message: `${flagOf('mqttTcp')} is open: whoever reaches it acts as the client ${mqttTcpIdentity}, without TLS or certificate`,
+    host: mqttTcp.host,
+    port: mqttTcp.port,
+    identity: mqttTcpIdentity,
+  })
+  const name = defaultNamespaceOf(config, registry)
+  const namespace = name === null ? undefined : registry.view.namespaceByName(name)
+  if (namespace?.clientByResourceName(mqttTcpIdentity) === undefined) {
+    log.write('warn', 'plainIdentityMissing', { namespace: name, identity: mqttTcpIdentity })
+  }
+}

@@ -1,0 +1,117 @@
+import {
+  chmodSync,
+  closeSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import type { Config } from '../config.ts'
+import { codeOf, reasonOf, StartError } from './start-error.ts'
+
+/** Its presence says that `sealgate dev` made the directory: certificate authorities and clients that anyone can read of. */
+const devMark = 'made-by-sealgate-dev'
+
+export interface DataDirectory {
+  readonly path: string
+  file(...parts: string[]): string
+}
+
+/**
+ * Makes the directory (0700) or takes the one there is. A directory that `dev` made is not served to others (S68): it
+ * holds certificate authorities whose keys lie in plain files.
+ *
+ * @throws StartError
+ */
+export function openDataDirectory(config: Pick<Config, 'mode' | 'dataDir' | 'reset' | 'adoptDevData'>): DataDirectory {
+  const { dataDir, mode } = config
+  if (config.reset) wipe(dataDir)
+  let fresh: boolean
+  try {
+    fresh = mkdirSync(dataDir, { recursive: true, mode: 0o700 }) !== undefined || readdirSync(dataDir).length === 0
+  } catch (error) {
+    throw new StartError([`data directory ${dataDir}: ${reasonOf(error)}`], error)
+  }
+  const marked = isDevDirectory(dataDir)
+  if (mode === 'serve' && marked && !config.adoptDevData) {
+    throw new StartError([
+      `data directory ${dataDir} was made by sealgate dev, with certificate authorities and clients for development; --adopt-dev-data serves it all the same, or name another with --data-dir`,
+    ])
+  }
+  if (mode === 'dev' && !marked) {
+    if (!fresh) {
+      throw new StartError([
+        `data directory ${dataDir} was not made by sealgate dev; name another with --data-dir, or start it with sealgate serve`,
+      ])
+    }
+    writeFileSync(join(dataDir, devMark), 'sealgate serve refuses this directory. See --adopt-dev-data.\n')
+  }
+  if (fresh) chmodSync(dataDir, 0o700)
+  return { path: dataDir, file: (...parts) => join(dataDir, ...parts) }
+}
+
+function isDevDirectory(directory: string): boolean {
+  try {
+    return statSync(join(directory, devMark)).isFile()
+  } catch {
+    return false
+  }
+}
+
+/** Only what `dev` made, and never anything else that a mistyped path may name. */
+function wipe(directory: string): void {
+  if (!isDevDirectory(directory)) {
+    try {
+      if (readdirSync(directory).length === 0) return
+    } catch (error) {
+      if (codeOf(error) === 'ENOENT') return
+    }
+    throw new StartError([`--reset: ${directory} was not made by sealgate dev; nothing was removed`])
+  }
+  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
+}
+
+/** In one step: a reader sees the old content or the new, never a part, also after a crash. */
+export function writeFileAtomically(path: string, content: string, mode: number): void {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 })
+  const temporary = `${path}.${process.pid}.new`
+  const descriptor = openSync(temporary, 'w', mode)
+  try {
+    writeFileSync(descriptor, content)
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+  renameSync(temporary, path)
+}
+
+/** Null when there is no such file. */
+export function readIfThere(path: string): string | null {
+  try {
+    return readFileSync(path, 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return null
+    throw new StartError([`${path}: ${reasonOf(error)}`], error)
+  }
+}
+
+/**
+ * A secret that everyone on the machine can read is none.
+ *
+ * @param others which permissions are too many: all but the owner's, or only the world's where a group may share it
+ * @throws StartError
+ */
+export function refuseReadableSecret(path: string, others: 'groupAndWorld' | 'world'): void {
+  if (process.platform === 'win32') return
+  const mode = statSync(path).mode & 0o777
+  const tooMany = mode & (others === 'world' ? 0o007 : 0o077)
+  if (tooMany !== 0) {
+    throw new StartError([`${path}: other users can read it (mode ${mode.toString(8)}); chmod 600 ${path}`])
+  }
+}
