@@ -16,6 +16,8 @@ export class Arena {
   used = 0
   /** Ranges that point into it. */
   pins = 0
+  /** A transport ended while it held a range: it may still send from here, so nothing else is ever written here. */
+  isTainted = false
 
   constructor(size: number) {
     // Not from Node's shared pool: an arena is recycled as a whole.
@@ -46,12 +48,15 @@ export class ArenaPool {
 
   /** Call once after everything of a turn has been handed to the transports. */
   recycle(): void {
-    if (this.#current.pins === 0) this.#current.used = 0
+    if (this.#current.pins === 0) {
+      if (this.#current.isTainted) this.#current = this.#spare.pop() ?? new Arena(arenaBytes)
+      else this.#current.used = 0
+    }
     if (this.#retired.length === 0) return
     const still: Arena[] = []
     for (const arena of this.#retired) {
       if (arena.pins > 0) still.push(arena)
-      else if (arena.bytes.length === arenaBytes && this.#spare.length < spareArenas) {
+      else if (!arena.isTainted && arena.bytes.length === arenaBytes && this.#spare.length < spareArenas) {
         arena.used = 0
         this.#spare.push(arena)
       }

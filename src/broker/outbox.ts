@@ -181,10 +181,12 @@ export class Outbox {
     this.#waitingBytes = this.#inTransportBytes
   }
 
-  /** The transport is over and reads no memory any more. */
+  /** The transport is over. Whether it still sends what it held nobody says, so that memory is given up. */
   gone(): void {
     this.end()
-    if (this.#busy) this.#release()
+    if (!this.#busy) return
+    for (const arena of this.#held) if (arena !== null) arena.isTainted = true
+    this.#release()
   }
 
   holds(arena: Arena): boolean {
