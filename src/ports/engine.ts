@@ -53,6 +53,7 @@ export interface RegistryRecord {
 }
 
 export interface RegistryPut {
+  /** Words and uids: at most 1,024 bytes of UTF-8. */
   readonly key: string
   readonly value: Uint8Array
   /** Absent: whatever is there. Null: nothing may be there. Else: exactly this revision. */
@@ -230,12 +231,7 @@ export interface OutgoingInflight {
   readonly phase: 'sent' | 'released'
 }
 
-export type SessionRemoval =
-  | 'sessionExpiry'
-  | 'transientSession'
-  | 'sessionOverflow'
-  | 'rightsLost'
-  | 'operator'
+export type SessionRemoval = 'sessionExpiry' | 'transientSession' | 'sessionOverflow' | 'rightsLost' | 'operator'
 
 /** One session's routing facts, for the topic trie of every node. */
 export interface RouteChange {

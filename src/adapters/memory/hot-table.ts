@@ -7,12 +7,14 @@ import type {
   Fence,
   InflightState,
   OutgoingInflight,
-  OwnerOperation,
   Position,
   QueuedMessage,
+  QueueLimits,
+  RetainChange,
   SessionUid,
   Stop,
 } from '../../ports/engine.ts'
+import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
 import { comparePositions } from '../positions.ts'
 import { emptyInflight, losesMessages, type SessionChange, type SessionTable } from '../session-table.ts'
@@ -30,9 +32,9 @@ class Messages {
 
 /** Commits of one world, applied one after the other by the write queue. */
 export class HotTable {
-  readonly tails: Tails
   readonly #sessions: SessionTable
   readonly #retained: RetainedTable
+  readonly #tails: Tails
   readonly #applied = new OperationIds()
   readonly #messages = new Map<SessionUid, Messages>()
   #entry = 0n
@@ -40,7 +42,7 @@ export class HotTable {
   constructor(sessions: SessionTable, retained: RetainedTable) {
     this.#sessions = sessions
     this.#retained = retained
-    this.tails = new Tails(sessions)
+    this.#tails = new Tails(sessions)
   }
 
   queueOf(uid: SessionUid): MessageQueue | undefined {
@@ -66,34 +68,23 @@ export class HotTable {
     if (repeat !== undefined) return repeat
     assertBodiesExist(commit)
     const bodies = commit.bodies.map((body) => new Uint8Array(body))
-
-    // Owner operations go first: what they acknowledge makes room for what is appended.
-    const fenced = new Set<SessionUid>()
-    for (const { fence, operations } of commit.owner) {
-      if (!this.#sessions.holds(fence)) fenced.add(fence.session)
-      else for (const operation of operations) this.#apply(fence.session, operation)
-    }
-    for (const { namespace, topicName, body, expiresAt } of commit.retain) {
-      if (body === null) this.#retained.remove(namespace, topicName)
-      else this.#retained.set(namespace, { topicName, body: bodies[body] as Uint8Array, expiresAt })
-    }
-    const overflow = new Map<SessionUid, { readonly session: SessionUid; dropped: number; ended: boolean }>()
     const appended = new Map<SessionUid, QueuedMessage[]>()
-    for (const append of commit.appends) {
-      const { session } = append
-      if (this.#sessions.get(session)?.queue !== 'stored') continue
-      const lost = this.#append(append, bodies, appended, now)
-      if (lost.dropped === 0 && !lost.ended) continue
-      const sum = overflow.get(session) ?? { session, dropped: 0, ended: false }
-      sum.dropped += lost.dropped
-      sum.ended ||= lost.ended
-      overflow.set(session, sum)
-    }
-    const result = { overflow: [...overflow.values()], fenced: [...fenced] }
+    const result = applyCommit(
+      commit,
+      this.#sessions,
+      {
+        operate: (uid, operation) => this.#operate(uid, operation),
+        retain: (change) => this.#retain(change, bodies),
+        push: (append) => this.#push(append, bodies, appended),
+        size: (uid) => this.#messagesOf(uid).queue,
+        shorten: (uid, limits) => this.#shorten(uid, limits),
+      },
+      now,
+    )
     this.#applied.remember(commit.opId, commitMark(commit), result)
     for (const [session, messages] of appended) {
       const queue = this.#messages.get(session)?.queue
-      this.tails.tell(
+      this.#tails.tell(
         session,
         messages.filter(({ position }) => queue?.holds(position)),
       )
@@ -102,82 +93,68 @@ export class HotTable {
   }
 
   acknowledge(fence: Fence, upTo: Position): void {
-    if (this.#sessions.holds(fence)) this.#apply(fence.session, { kind: 'acknowledge', upTo })
+    if (this.#sessions.holds(fence)) this.#acknowledge(this.#messagesOf(fence.session), upTo)
   }
 
   tail(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop {
-    return this.tails.add(fence, callback)
+    return this.#tails.add(fence, callback)
   }
 
-  #append(
-    append: Append,
-    bodies: readonly Uint8Array[],
-    appended: Map<SessionUid, QueuedMessage[]>,
-    now: UnixMillis,
-  ): { readonly dropped: number; readonly ended: boolean } {
-    if (append.messages.length === 0) return { dropped: 0, ended: false }
-    const uid = append.session
-    const { queue, outgoing } = this.#messagesOf(uid)
-    const { maximumMessages, maximumBytes, overflow } = this.#sessions.get(uid)?.limits ?? noRoom
+  #retain({ namespace, topicName, body, expiresAt }: RetainChange, bodies: readonly Uint8Array[]): void {
+    if (body === null) this.#retained.remove(namespace, topicName)
+    else this.#retained.set(namespace, { topicName, body: bodies[body] as Uint8Array, expiresAt })
+  }
+
+  #push(append: Append, bodies: readonly Uint8Array[], appended: Map<SessionUid, QueuedMessage[]>): void {
+    const { queue } = this.#messagesOf(append.session)
     const entry = ++this.#entry
-    const news = append.messages.map(({ body, ...delivery }, index) => ({
+    const messages = append.messages.map(({ body, ...delivery }, index) => ({
       ...delivery,
       position: { entry, index },
       body: bodies[body] as Uint8Array,
     }))
-    for (const message of news) queue.push(message)
-    const tooMuch = (): boolean => queue.messages > maximumMessages || queue.bytes > maximumBytes
-    if (tooMuch() && overflow === 'endSession') {
-      const dropped = queue.messages
-      appended.delete(uid)
-      this.#sessions.endByOverflow(uid, now)
-      return { dropped, ended: true }
-    }
-    appended.set(uid, (appended.get(uid) ?? []).concat(news))
-    if (!tooMuch()) return { dropped: 0, ended: false }
-    // A message whose Packet Identifier is bound is under way; dropping it would break the exchange.
+    for (const message of messages) queue.push(message)
+    appended.set(append.session, (appended.get(append.session) ?? []).concat(messages))
+  }
+
+  #shorten(uid: SessionUid, limits: QueueLimits): number {
+    const { queue, outgoing } = this.#messagesOf(uid)
     const bound = new Set([...outgoing.values()].map(({ position }) => `${position.entry}.${position.index}`))
     const isBound = ({ position }: QueuedMessage): boolean => bound.has(`${position.entry}.${position.index}`)
     let dropped = 0
-    while (tooMuch() && queue.dropOldest(isBound)) dropped++
-    return { dropped, ended: false }
+    while (queue.messages > limits.maximumMessages || queue.bytes > limits.maximumBytes) {
+      if (!queue.dropOldest(isBound)) break
+      dropped++
+    }
+    return dropped
   }
 
-  #apply(uid: SessionUid, operation: OwnerOperation): void {
+  #operate(uid: SessionUid, operation: MessageOperation): void {
+    const messages = this.#messagesOf(uid)
     switch (operation.kind) {
       case 'acknowledge':
-        this.#acknowledge(uid, operation.upTo)
+        this.#acknowledge(messages, operation.upTo)
         break
       case 'outgoing': {
         const { position, packetIdentifier, phase } = operation
-        const { queue, outgoing } = this.#messagesOf(uid)
         if (phase === 'done') {
-          outgoing.delete(packetIdentifier)
-          queue.remove(position)
+          messages.outgoing.delete(packetIdentifier)
+          messages.queue.remove(position)
         } else {
-          outgoing.set(packetIdentifier, { position, packetIdentifier, phase })
+          messages.outgoing.set(packetIdentifier, { position, packetIdentifier, phase })
         }
         break
       }
-      case 'incoming': {
-        const { incoming } = this.#messagesOf(uid)
-        if (operation.body === null) incoming.delete(operation.packetIdentifier)
-        else incoming.set(operation.packetIdentifier, new Uint8Array(operation.body))
-        break
-      }
-      case 'subscriptions':
-        this.#sessions.setSubscriptions(uid, operation.subscriptions)
-        break
-      case 'expiryInterval':
-        this.#sessions.setExpiryInterval(uid, operation.seconds)
+      case 'incoming':
+        if (operation.body === null) messages.incoming.delete(operation.packetIdentifier)
+        else messages.incoming.set(operation.packetIdentifier, new Uint8Array(operation.body))
         break
       default:
         unreachable(operation)
     }
   }
 
-  #acknowledge(uid: SessionUid, upTo: Position): void {
-    const messages = this.#messagesOf(uid)
+  #acknowledge(messages: Messages, upTo: Position): void {
     // A cursor never goes back, and never ahead of what was appended: it would swallow what comes later.
     if (messages.acknowledged !== null && comparePositions(upTo, messages.acknowledged) <= 0) return
     if (upTo.entry > this.#entry) return
@@ -194,5 +171,3 @@ export class HotTable {
     return messages
   }
 }
-
-const noRoom = { maximumMessages: 0, maximumBytes: 0, overflow: 'dropOldest' } as const

@@ -1,12 +1,6 @@
-import { assert } from '../../base/assert.ts'
-import {
-  EngineError,
-  type RegistryChange,
-  type RegistryRecord,
-  type RegistryWrite,
-  type Revision,
-} from '../../ports/engine.ts'
+import type { RegistryChange, RegistryRecord, RegistryWrite, Revision } from '../../ports/engine.ts'
 import { Callbacks } from '../callbacks.ts'
+import { assertKeys, checkConditions } from '../registry-rules.ts'
 import { byCodeUnits, SortedList } from '../sorted-list.ts'
 
 /** Registry records and unique indexes of one world. */
@@ -40,8 +34,8 @@ export class RegistryTable {
   }
 
   write(write: RegistryWrite): Revision {
-    assertDistinctKeys(write)
-    this.#check(write)
+    assertKeys(write)
+    checkConditions(write, this)
     const revision = (this.#revision + 1n) as Revision
     this.#revision = revision
     for (const { index, value, owner } of write.release) {
@@ -67,35 +61,4 @@ export class RegistryTable {
     if (changes.length > 0) this.changes.call(changes)
     return revision
   }
-
-  #check(write: RegistryWrite): void {
-    for (const { key, ifRevision } of [...write.put, ...write.remove]) {
-      if (ifRevision === undefined) continue
-      if ((this.#records.get(key)?.revision ?? null) !== ifRevision) throw conflict(key)
-    }
-    const claimed = new Map<string, Map<string, string>>()
-    for (const { index, value, owner } of write.claim) {
-      const inWrite = claimed.get(index) ?? new Map<string, string>()
-      claimed.set(index, inWrite)
-      const holder = inWrite.get(value) ?? this.lookup(index, value)
-      const released = write.release.some((r) => r.index === index && r.value === value && r.owner === holder)
-      if (holder !== undefined && holder !== owner && (!released || inWrite.has(value))) {
-        throw conflict(`${index}:${value}`)
-      }
-      inWrite.set(value, owner)
-    }
-  }
-}
-
-/** A key put or removed twice in one write has no defined outcome. */
-export function assertDistinctKeys(write: RegistryWrite): void {
-  const keys = new Set<string>()
-  for (const { key } of [...write.put, ...write.remove]) {
-    assert(!keys.has(key), `registry key twice in one write: ${key}`)
-    keys.add(key)
-  }
-}
-
-export function conflict(subject: string): EngineError {
-  return new EngineError('conflict', `registry condition failed: ${subject}`, { subject })
 }

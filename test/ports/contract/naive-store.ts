@@ -156,7 +156,7 @@ export class NaiveStore {
     const lost = new Map<SessionUid, { dropped: number; ended: boolean }>()
     for (const { session: uid, names } of appends) {
       const session = this.#sessions.find((s) => s.uid === uid)
-      if (session === undefined || !session.stored || !session.named) continue
+      if (session === undefined || !session.stored || !session.named || session.stateless) continue
       session.queue.push(...names.map((name) => ({ name })))
       const { maximumMessages, overflow } = session.limits
       if (session.queue.length <= maximumMessages) continue
