@@ -28,10 +28,10 @@ let namespaces = 0
  */
 export class TestNamespace implements NamespaceView {
   readonly id = `namespace-${++namespaces}` as NamespaceId
-  readonly name = 'plant7'
+  readonly name: string = 'plant7'
   readonly resourceId = '/test/plant7'
-  readonly maximumSessionExpirySeconds = 3600
-  readonly maximumClientSessionsPerAuthenticationName = 1
+  readonly maximumSessionExpirySeconds: number = 3600
+  readonly maximumClientSessionsPerAuthenticationName: number = 1
   mqttEnabled = true
   limits = limitsOf('full')
   alternativeAuthenticationNameSources: readonly AuthenticationNameSource[] = []

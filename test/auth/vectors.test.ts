@@ -2,12 +2,15 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { authenticate, verify } from '../../src/auth/authenticate.ts'
 import { connackReasonCode, connackReturnCode } from '../../src/auth/connack-reason.ts'
-import type { DecisionCode } from '../../src/auth/decision.ts'
+import type { Authentication, DecisionCode } from '../../src/auth/decision.ts'
 import { PathVerdicts } from '../../src/auth/path-verdicts.ts'
+import type { Principal } from '../../src/auth/principal.ts'
 import { unixSeconds } from '../../src/base/time.ts'
+import type { AuthenticationNameSource, NamespaceView, ValidationScheme } from '../../src/registry/view.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
+import { author, emptyRegistry, must, ns } from '../registry/support.ts'
 import { day, issue, noon, type TestIssuer } from './certificates.ts'
-import { evidenceOf, TestNamespace } from './support.ts'
+import { evidenceOf, TestNamespace, verdictOf } from './support.ts'
 
 /**
  * The test vectors of the Event Grid specification. 22 to 24 are about sessions and are the broker's; they stand in its
@@ -34,23 +37,69 @@ const alphaUnderI2 = issue({ subject: 'Alpha', issuer: I2 })
 const zulu = issue({ subject: 'zulu', issuer: I1 })
 const expired = issue({ subject: 'Alpha', issuer: I1, notBefore: noon - 2 * day, notAfter: noon - day })
 
-function namespace(): TestNamespace {
-  const view = new TestNamespace()
-  view.alternativeAuthenticationNameSources = ['ClientCertificateDns', 'ClientCertificateSubject']
-  view.ca('I1', I1.der)
-  view.client({ name: 'A', authenticationName: 'Alpha' })
-  view.client({ name: 'B', authenticationName: 'bravo.example', validationScheme: 'DnsMatchesAuthenticationName' })
-  view.client({ name: 'C', authenticationName: '10.0.0.7', validationScheme: 'IpMatchesAuthenticationName' })
-  view.client({ name: 'D', authenticationName: 'urn:dev:7', validationScheme: 'UriMatchesAuthenticationName' })
-  view.client({ name: 'E', authenticationName: 'e@x.example', validationScheme: 'EmailMatchesAuthenticationName' })
-  view.client({
+interface TestClient {
+  readonly name: string
+  readonly authenticationName: string
+  readonly validationScheme: ValidationScheme
+  readonly allowedThumbprints?: readonly string[]
+  readonly enabled?: boolean
+}
+
+const clients: readonly TestClient[] = [
+  { name: 'A', authenticationName: 'Alpha', validationScheme: 'SubjectMatchesAuthenticationName' },
+  { name: 'B', authenticationName: 'bravo.example', validationScheme: 'DnsMatchesAuthenticationName' },
+  { name: 'C', authenticationName: '10.0.0.7', validationScheme: 'IpMatchesAuthenticationName' },
+  { name: 'D', authenticationName: 'urn:dev:7', validationScheme: 'UriMatchesAuthenticationName' },
+  { name: 'E', authenticationName: 'e@x.example', validationScheme: 'EmailMatchesAuthenticationName' },
+  {
     name: 'T',
     authenticationName: 'tango',
     validationScheme: 'ThumbprintMatch',
     allowedThumbprints: [thumbprintsOf(h1.der).sha256, thumbprintsOf(h2.der).sha256],
-  })
-  view.client({ name: 'Z', authenticationName: 'zulu', enabled: false })
-  return view
+  },
+  { name: 'Z', authenticationName: 'zulu', validationScheme: 'SubjectMatchesAuthenticationName', enabled: false },
+]
+
+interface Situation {
+  readonly sources: readonly AuthenticationNameSource[]
+  readonly cas: Readonly<Record<string, TestIssuer>>
+}
+
+const usual: Situation = { sources: ['ClientCertificateDns', 'ClientCertificateSubject'], cas: { ca1: I1 } }
+const withRoot: Situation = { ...usual, cas: { ca1: I1, root: R } }
+const withoutSources: Situation = { ...usual, sources: [] }
+
+/** The namespace as these tests build it, and as the registry reads it from its store. */
+const namespaces: Readonly<Record<string, (situation: Situation) => NamespaceView | Promise<NamespaceView>>> = {
+  'a namespace of the test': ({ sources, cas }) => {
+    const view = new TestNamespace()
+    view.alternativeAuthenticationNameSources = sources
+    for (const [name, { der }] of Object.entries(cas)) view.ca(name, der)
+    for (const client of clients) view.client(client)
+    return view
+  },
+  'a namespace of the registry': async ({ sources, cas }) => {
+    const registry = await emptyRegistry()
+    const configuration = {
+      state: 'Enabled',
+      clientAuthentication: { alternativeAuthenticationNameSources: sources },
+    }
+    const body = { location: 'local', properties: { topicSpacesConfiguration: configuration } }
+    must(await registry.put(ns('plant'), body, author, { apiVersion: '2025-07-15-preview' }))
+    for (const [name, { der }] of Object.entries(cas)) {
+      const encodedCertificate = `-----BEGIN CERTIFICATE-----${Buffer.from(der).toString('base64')}-----END CERTIFICATE-----`
+      must(await registry.put(ns('plant', 'caCertificates', name), { properties: { encodedCertificate } }, author))
+    }
+    for (const { name, authenticationName, validationScheme, allowedThumbprints, enabled = true } of clients) {
+      const clientCertificateAuthentication = { validationScheme, allowedThumbprints }
+      const state = enabled ? 'Enabled' : 'Disabled'
+      const properties = { authenticationName, state, clientCertificateAuthentication }
+      must(await registry.put(ns('plant', 'clients', name), { properties }, author))
+    }
+    const view = registry.view.namespaceByName('plant')
+    assert.ok(view !== undefined)
+    return view
+  },
 }
 
 interface Vector {
@@ -60,10 +109,8 @@ interface Vector {
   readonly username: string | null
   /** Authentication name of the client that is accepted, or the code of the refusal. */
   readonly expected: { readonly accepts: string } | { readonly refuses: DecisionCode }
-  readonly prepare?: (view: TestNamespace) => void
+  readonly situation?: Situation
 }
-
-const registerRoot = (view: TestNamespace) => view.ca('R', R.der)
 
 const vectors: readonly Vector[] = [
   {
@@ -154,7 +201,7 @@ const vectors: readonly Vector[] = [
     chain: [alphaUnderI2, I2],
     username: 'Alpha',
     expected: { accepts: 'Alpha' },
-    prepare: registerRoot,
+    situation: withRoot,
   },
   {
     number: 18,
@@ -162,7 +209,7 @@ const vectors: readonly Vector[] = [
     chain: [alphaUnderI2],
     username: 'Alpha',
     expected: { refuses: 'issuerNotRegistered' },
-    prepare: registerRoot,
+    situation: withRoot,
   },
   { number: 19, says: 'a disabled client', chain: [zulu], username: 'zulu', expected: { refuses: 'clientDisabled' } },
   {
@@ -186,36 +233,39 @@ const vectors: readonly Vector[] = [
     chain: [alpha],
     username: null,
     expected: { refuses: 'usernameRequired' },
-    prepare: (view) => {
-      view.alternativeAuthenticationNameSources = []
-    },
+    situation: withoutSources,
   },
 ]
 
 const verdicts = new PathVerdicts()
 
-for (const { number, says, chain, username, expected, prepare } of vectors) {
-  test(`EG A.${number}: ${says}`, () => {
-    const view = namespace()
-    prepare?.(view)
-    const expectation = 'accepts' in expected ? expected.accepts : expected.refuses
-    for (const protocol of ['MQTT3', 'MQTT5'] as const) {
-      const evidence = evidenceOf({ protocol, peerChain: chain.map(({ der }) => der), username })
-      for (const context of [{ now: unixSeconds(noon) }, { now: unixSeconds(noon), verdicts }]) {
-        const result = authenticate(evidence, view, context)
-        if (result.outcome === 'accepted') {
-          assert.equal(result.principal.authenticationName, expectation)
-          assert.equal(result.explanation.authenticationName, expectation)
-          assert.ok(result.explanation.steps.every(({ outcome }) => outcome === 'passed'))
-          const again = verify(result.principal, evidence, view, context)
-          assert.equal(again.outcome, 'accepted')
-        } else {
-          assert.equal(result.code, expectation)
-          assert.ok(result.explanation.steps.some(({ outcome }) => outcome === 'failed'))
-          assert.equal(connackReasonCode(result.code), 0x87)
-          assert.equal(connackReturnCode(result.code), 0x05)
+for (const [where, build] of Object.entries(namespaces)) {
+  for (const { number, says, chain, username, expected, situation = usual } of vectors) {
+    test(`EG A.${number}: ${says}, in ${where}`, async () => {
+      const view = await build(situation)
+      const expectation = 'accepts' in expected ? expected.accepts : expected.refuses
+      for (const protocol of ['MQTT3', 'MQTT5'] as const) {
+        const evidence = evidenceOf({ protocol, peerChain: chain.map(({ der }) => der), username })
+        for (const context of [{ now: unixSeconds(noon) }, { now: unixSeconds(noon), verdicts }]) {
+          check(authenticate(evidence, view, context), expectation, (principal) =>
+            verify(principal, evidence, view, context),
+          )
         }
       }
-    }
-  })
+    })
+  }
+}
+
+function check(result: Authentication, expectation: string, again: (principal: Principal) => Authentication): void {
+  const { steps } = result.explanation
+  assert.equal(verdictOf(result).replace('accepted ', ''), expectation)
+  if (result.outcome === 'accepted') {
+    assert.equal(result.explanation.authenticationName, expectation)
+    assert.ok(steps.every(({ outcome }) => outcome === 'passed'))
+    assert.equal(again(result.principal).outcome, 'accepted')
+  } else {
+    assert.ok(steps.some(({ outcome }) => outcome === 'failed'))
+    assert.equal(connackReasonCode(result.code), 0x87)
+    assert.equal(connackReturnCode(result.code), 0x05)
+  }
 }
