@@ -1,15 +1,22 @@
 import { readFileSync } from 'node:fs'
 import { basename } from 'node:path'
+import { parse } from 'yaml'
 import type { Config } from '../config.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import type { Change } from '../registry/change.ts'
-import { problemsOf } from '../registry/failure.ts'
+import { applyDeployment } from '../registry/deployment/apply.ts'
+import { type Deployment, defaultContext, readTemplate } from '../registry/deployment/template.ts'
+import { type Problem, problemsOf } from '../registry/failure.ts'
 import type { Registry } from '../registry/registry.ts'
-import { childId, namespaceId, type ResourceType } from '../registry/resource-id.ts'
 import { reasonOf, StartError } from './start-error.ts'
 
-/** Applies the templates in their order, each as one transaction; @throws StartError with a line for each problem */
+/**
+ * Applies ARM templates in their order, each as one transaction; what equals the last one applied from the same file is
+ * passed over, so that a restart undoes nothing that an operator did since (S67). All files are read before the first
+ * is applied.
+ *
+ * @throws StartError with a line for each problem
+ */
 export async function applyTemplates(
   registry: Registry,
   files: readonly string[],
@@ -17,37 +24,38 @@ export async function applyTemplates(
   clock: Clock,
   log: Log,
 ): Promise<void> {
-  for (const file of files) {
-    let content: { resources: { type: string; name: string; apiVersion: string }[] }
-    try {
-      const { parse } = await import('yaml')
-      content = parse(readFileSync(file, 'utf8'), { logLevel: 'error' })
-    } catch (error) {
-      throw new StartError([`--apply ${file}: ${reasonOf(error)}`], error)
-    }
-    const address = { subscriptionId: config.subscriptionId, resourceGroup: config.resourceGroup }
-    const changes: Change[] = content.resources.map(({ type, name, apiVersion, ...body }, i) => {
-      const [namespace = '', child] = name.split('/')
-      const kind = type.split('/').at(-1) as ResourceType
-      const parent = { ...address, namespace }
-      return {
-        kind: 'put',
-        id: child === undefined ? namespaceId(parent) : childId(parent, kind as never, child),
-        body,
-        apiVersion,
-        label: `resources[${i}]`,
+  const read = files.map((file) => ({ file, deployment: readDeployment(file, config) }))
+  for (const { file, deployment } of read) {
+    const author = { name: `apply:${basename(file)}`, type: 'Application', at: clock.now() } as const
+    const applied = await applyDeployment(registry, deployment, author, { source: file })
+    if (!applied.ok) throw explain(file, problemsOf(applied.error, ''))
+    const { skipped, changes } = applied.value
+    const count = (change: string): number => changes.filter((planned) => planned.change === change).length
+    log.write('info', 'applied', { file, skipped, created: count('created'), updated: count('updated') })
+    for (const { id, warnings } of changes) {
+      for (const { code, message } of warnings) {
+        log.write('warn', 'applyWarning', { file, resource: id.child?.name ?? id.namespace, code, message })
       }
-    })
-    const applied = await registry.transact(changes, {
-      name: `apply:${basename(file)}`,
-      type: 'Application',
-      at: clock.now(),
-    })
-    if (!applied.ok) {
-      throw new StartError(
-        problemsOf(applied.error, '').map(({ target, message }) => `--apply ${file}: ${target}: ${message}`),
-      )
     }
-    log.write('info', 'applied', { file, resources: changes.length })
   }
+}
+
+function readDeployment(file: string, config: Pick<Config, 'subscriptionId' | 'resourceGroup'>): Deployment {
+  let content: unknown
+  try {
+    // JSON is YAML too, and this reader refuses a key that stands twice (S47).
+    content = parse(readFileSync(file, 'utf8'), { logLevel: 'error' })
+  } catch (error) {
+    throw new StartError([`--apply ${file}: ${reasonOf(error).replace(/:$/, '')}`], error)
+  }
+  const { subscriptionId, resourceGroup } = config
+  const template = readTemplate(content, {}, { ...defaultContext, subscriptionId, resourceGroup })
+  if (!template.ok) throw explain(file, template.error)
+  return template.value
+}
+
+function explain(file: string, problems: readonly Problem[]): StartError {
+  return new StartError(
+    problems.map(({ target, message }) => `--apply ${file}: ${target === '' ? '' : `${target}: `}${message}`),
+  )
 }
