@@ -17,7 +17,13 @@ import { invalid, type Problem, type RegistryFailure, type Warning } from './fai
 import { Fields, structureProblems } from './fields.ts'
 import { mergePatch } from './merge-patch.ts'
 import type { LimitName, NamespaceLimits } from './profile.ts'
-import { bindingsThatName, caWarnings, checkIssuers, checkReferences, checkReservedTopics } from './references.ts'
+import {
+  bindingsThatName,
+  checkIssuers,
+  checkReferences,
+  checkReservedTopics,
+  registeredAuthorities,
+} from './references.ts'
 import { childProperties, childResource, etagOf, type Resource } from './resource.ts'
 import type { ChildType, ResourceId } from './resource-id.ts'
 import { findChild, putStored, type Stage } from './stage.ts'
@@ -137,11 +143,11 @@ function readContent(
       case 'caCertificates': {
         const before = existing?.type === type ? existing.properties : null
         const own = readCaCertificateSettings(settings)
-        const certificate = readCaCertificate(properties, before, own, context)
+        const registered = registeredAuthorities(stage, namespace.uid)
+        // The name as stored: replacing a certificate by itself is no duplicate.
+        const named = { ...context, name: existing?.name ?? context.name }
+        const certificate = readCaCertificate(properties, before, own, named, registered, environment.publicRoots)
         if (certificate === null) return null
-        if (certificate.sha256 !== before?.sha256) {
-          context.warnings.push(...caWarnings(stage, namespace.uid, context.name, certificate, environment))
-        }
         return { properties: certificate, settings: own }
       }
       case 'clients': {

@@ -1,7 +1,6 @@
 import { err, ok, type Result } from '../base/result.ts'
 import { toUnixSeconds, type UnixMillis } from '../base/time.ts'
 import type { Random } from '../ports/random.ts'
-import type { Certificate } from '../x509/certificate.ts'
 import { canonicalJson } from './canonical-json.ts'
 import type { RegistryFailure, Warning } from './failure.ts'
 import type { ProfileName } from './profile.ts'
@@ -61,8 +60,8 @@ export interface ChangeEnvironment {
   readonly author: Author
   readonly hostname: HostnameOf
   readonly defaultProfile: ProfileName
-  /** True for a root that browsers and systems trust: its registration is worth a warning (S13). */
-  readonly isPublicRoot: (certificate: Certificate) => boolean
+  /** SHA-256 of the public roots that systems trust, lower-case hexadecimal: registering one is worth a warning (S13). */
+  readonly publicRoots: ReadonlySet<string>
 }
 
 export type ChangeResult = Result<Changed, RegistryFailure>

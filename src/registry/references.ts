@@ -1,12 +1,10 @@
+import type { RegisteredAuthority } from '../x509/ca-upload.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { readPem } from '../x509/pem.ts'
-import type { ChangeEnvironment } from './change.ts'
-import type { Warning } from './failure.ts'
 import type { Fields } from './fields.ts'
 import type { ChildType } from './resource-id.ts'
 import { allChildren, findChild, type RecordReader } from './stage.ts'
 import { nameKey } from './stored.ts'
-import type { CaCertificateProperties } from './types/ca-certificate.ts'
 import type { ClientSettings } from './types/client.ts'
 import { allClients } from './types/client-group.ts'
 import type { PermissionBindingProperties } from './types/permission-binding.ts'
@@ -110,33 +108,11 @@ export function bindingsThatName(
     .map((binding) => binding.name)
 }
 
-/** What an operator should know who registers one more authority (S13). */
-export function caWarnings(
-  reader: RecordReader,
-  namespaceUid: string,
-  name: string,
-  certificate: CaCertificateProperties,
-  { isPublicRoot }: ChangeEnvironment,
-): readonly Warning[] {
-  const warnings: Warning[] = []
-  const others = allChildren(reader, namespaceUid, 'caCertificates').filter(
-    (other) => nameKey('caCertificates', other.name) !== nameKey('caCertificates', name),
-  )
-  if (others.length > 0) {
-    const message = `Any of ${others.length + 1} CAs can now assert every name. Set sealgate.issuers on clients to bind them to one.`
-    warnings.push({ code: 'SeveralCaCertificates', message })
-  }
-  const twin = others.find(({ properties }) => properties.keySha256 === certificate.keySha256)
-  if (twin !== undefined) {
-    const message = `"${twin.name}" has the same key. A path may end at either, under the constraints of that one.`
-    warnings.push({ code: 'SameCaKey', message })
-  }
-  const der = readPem(certificate.encodedCertificate)
-  const parsed = der.ok ? parseCertificate(der.value.certificates[0]!) : null
-  if (parsed?.ok && isPublicRoot(parsed.value)) {
-    const message =
-      'This is a public root: everybody whom it issues a certificate can now connect under the name in it.'
-    warnings.push({ code: 'PublicRoot', message })
-  }
-  return warnings
+/** Every CA certificate of the namespace, read from what is stored. */
+export function registeredAuthorities(reader: RecordReader, namespaceUid: string): readonly RegisteredAuthority[] {
+  return allChildren(reader, namespaceUid, 'caCertificates').flatMap(({ name, properties }) => {
+    const pem = readPem(properties.encodedCertificate)
+    const certificate = pem.ok ? parseCertificate(pem.value.certificates[0]!) : null
+    return certificate?.ok ? [{ name, certificate: certificate.value }] : []
+  })
 }

@@ -2,7 +2,6 @@ import { err, ok, type Result } from '../base/result.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
 import type { Random } from '../ports/random.ts'
-import type { Certificate } from '../x509/certificate.ts'
 import {
   type Author,
   addressedNamespace,
@@ -44,7 +43,8 @@ export interface RegistryParts {
   readonly defaultProfile?: ProfileName
   /** A namespace's host is `<namespace>.<domain>`; null: hosts are not told. */
   readonly domain?: string | null
-  readonly isPublicRoot?: (certificate: Certificate) => boolean
+  /** SHA-256 of the runtime's bundled public roots, lower-case hexadecimal (S13). */
+  readonly publicRoots?: ReadonlySet<string>
   /** Version of the Unicode tables that names are folded by (S1). */
   readonly unicodeVersion?: string
 }
@@ -306,7 +306,7 @@ class StoreRegistry implements Registry {
       author,
       hostname: (name) => this.#hostname(name),
       defaultProfile: this.#parts.defaultProfile ?? 'full',
-      isPublicRoot: this.#parts.isPublicRoot ?? (() => false),
+      publicRoots: this.#parts.publicRoots ?? new Set(),
     }
   }
 

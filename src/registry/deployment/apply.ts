@@ -1,0 +1,119 @@
+import { hash } from 'node:crypto'
+import { ok, type Result } from '../../base/result.ts'
+import type { Author, Change, Changed } from '../change.ts'
+import type { RegistryFailure } from '../failure.ts'
+import type { Registry } from '../registry.ts'
+import { type ChildType, childTypes, type NamespaceAddress, type ResourceId } from '../resource-id.ts'
+import { nameKey } from '../stored.ts'
+import { bytesOfText, textOfBytes } from '../text-bytes.ts'
+import { type Difference, differences } from './difference.ts'
+import type { Deployment } from './template.ts'
+
+export interface ApplyOptions {
+  /** Also deletes children of the template's namespaces that it does not name. */
+  readonly prune?: boolean
+  /**
+   * Where the template comes from, e.g. its file. The same content and parameters from the same source are applied once
+   * only: what an operator changed since stays changed (S67). Null or absent: apply in any case.
+   */
+  readonly source?: string | null
+}
+
+export interface Applied {
+  /** True: equal to what this source applied last; nothing was looked at. */
+  readonly skipped: boolean
+  readonly changes: readonly PlannedChange[]
+  readonly outputs: Deployment['outputs']
+}
+
+export interface PlannedChange extends Changed {
+  /** What differs between before and after; empty for unchanged, created and deleted resources. */
+  readonly differences: readonly Difference[]
+}
+
+/** Everything in one write of the store, or nothing and all problems. */
+export async function applyDeployment(
+  registry: Registry,
+  deployment: Deployment,
+  author: Author,
+  options: ApplyOptions = {},
+): Promise<Result<Applied, RegistryFailure>> {
+  const { outputs, digest } = deployment
+  const source = options.source ?? null
+  const key = source === null ? null : noteKey(source)
+  const note = key === null ? undefined : registry.note(key)
+  if (note !== undefined && (JSON.parse(textOfBytes(note)) as { digest: string }).digest === digest) {
+    return ok({ skipped: true, changes: [], outputs })
+  }
+  const changes = changesOf(registry, deployment, options)
+  const value = bytesOfText(JSON.stringify({ source, digest, at: author.at }))
+  const done =
+    key === null
+      ? await registry.transact(changes, author)
+      : await registry.transactWithNote(changes, author, { key, value })
+  return done.ok ? ok({ skipped: false, changes: done.value.map(planned), outputs }) : done
+}
+
+/** What `applyDeployment` would do now, whether or not it was applied before. */
+export function planDeployment(
+  registry: Registry,
+  deployment: Deployment,
+  author: Author,
+  options: Pick<ApplyOptions, 'prune'> = {},
+): Result<Applied, RegistryFailure> {
+  const done = registry.rehearse(changesOf(registry, deployment, options), author)
+  return done.ok ? ok({ skipped: false, changes: done.value.map(planned), outputs: deployment.outputs }) : done
+}
+
+function planned(changed: Changed): PlannedChange {
+  const { before, resource } = changed
+  const isUpdate = changed.change === 'updated' && before !== null && resource !== null
+  return { ...changed, differences: isUpdate ? differences(before.document, resource.document) : [] }
+}
+
+function noteKey(source: string): string {
+  return `applied ${hash('sha256', source, 'hex')}`
+}
+
+function changesOf(registry: Registry, deployment: Deployment, { prune }: ApplyOptions): readonly Change[] {
+  const puts: Change[] = deployment.resources.map(({ id, body, apiVersion, label }) => ({
+    kind: 'put',
+    id,
+    body,
+    apiVersion,
+    label,
+  }))
+  if (prune !== true) return puts
+  const deletes = unnamed(registry, deployment)
+  // A client makes room for another of the same name first; what bindings name goes when they are gone.
+  const isNamed = ({ child }: ResourceId) => child?.type === 'clientGroups' || child?.type === 'topicSpaces'
+  return [...deletes.filter(({ id }) => !isNamed(id)), ...puts, ...deletes.filter(({ id }) => isNamed(id))]
+}
+
+function unnamed(registry: Registry, { resources }: Deployment): readonly Change[] {
+  const keep = new Set(
+    resources.flatMap(({ id }) => (id.child === null ? [] : [nameIn(id, id.child.type, id.child.name)])),
+  )
+  const namespaces = resources.filter(({ id }) => id.child === null)
+  const deletes: Change[] = []
+  for (const { id } of namespaces) {
+    for (const type of childTypes) {
+      let after: string | null = null
+      do {
+        const page = registry.list({ ...id, type }, { limit: 500, after })
+        if (!page.ok) break // the namespace is yet to be made
+        for (const resource of page.value.resources) {
+          if (!keep.has(nameIn(id, type, resource.document.name))) {
+            deletes.push({ kind: 'delete', id: resource.id, label: `${type} ${resource.document.name}` })
+          }
+        }
+        after = page.value.next
+      } while (after !== null)
+    }
+  }
+  return deletes
+}
+
+function nameIn({ namespace }: NamespaceAddress, type: ChildType, name: string): string {
+  return `${namespace.toLowerCase()} ${type} ${nameKey(type, name)}`
+}
