@@ -4,6 +4,7 @@ import type { AuthenticationContext } from './context.ts'
 import type { Authentication } from './decision.ts'
 import {
   type DynamicOutcome,
+  hasOtherAuthorities,
   judgeDynamicPrincipal,
   principalOfToken,
   principalOfWebhook,
@@ -39,6 +40,7 @@ const ready: Plan = { kind: 'ready' }
 
 /** `secrets` go into the question that is asked and nowhere else. A refusal that is already certain waits for nothing. */
 export function plan(evidence: ConnectEvidence, view: NamespaceView, secrets: ConnectSecrets): Plan {
+  if (!hasOtherAuthorities(view)) return ready
   const route = chooseRoute(evidence, view, readLeaf(evidence), new Trail())
   switch (route.kind) {
     case 'token':

@@ -66,9 +66,12 @@ export interface Accepted {
   readonly outcome: 'accepted'
   readonly principal: Principal
   readonly method: AuthenticationType
-  /** First instant at which something the acceptance rests on ends (leaf, path, anchor, token); null: never. */
+  /**
+   * The first second at which something that the acceptance rests on (leaf, path, anchor, token) is no longer valid: then
+   * it is to be judged again, and another path may be found. Null: never.
+   */
   readonly validUntil: UnixSeconds | null
-  /** Names of the CA certificate that the path ends at; null without a path. */
+  /** Resource name of the CA certificate that the path ends at; null without a path. */
   readonly caCertificateName: string | null
   readonly explanation: Explanation
 }

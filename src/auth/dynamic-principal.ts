@@ -16,8 +16,6 @@ import type { Principal } from './principal.ts'
 
 export type DynamicPrincipal = Exclude<Principal, { kind: 'registryClient' }>
 
-export type TokenMethod = 'CUSTOM-JWT' | 'OAUTH2-JWT'
-
 export type DynamicOutcome =
   | { readonly kind: 'principal'; readonly principal: DynamicPrincipal }
   | { readonly kind: 'refused'; readonly code: DecisionCode; readonly detail: string | null }
@@ -33,8 +31,16 @@ export function acceptsTokens(view: NamespaceView, method: TokenMethod): boolean
   }
 }
 
+/** False: certificates alone name the clients of the namespace, and no CONNECT waits for anybody. */
+export function hasOtherAuthorities(view: NamespaceView): boolean {
+  return view.hasWebhookAuthentication || tokenMethods.some((method) => acceptsTokens(view, method))
+}
+
+export const tokenMethods = ['CUSTOM-JWT', 'OAUTH2-JWT'] as const
+export type TokenMethod = (typeof tokenMethods)[number]
+
 export function isTokenMethod(method: string | null): method is TokenMethod {
-  return method === 'CUSTOM-JWT' || method === 'OAUTH2-JWT'
+  return tokenMethods.some((known) => known === method)
 }
 
 /** An authentication name as a registered client could have it (S2). */

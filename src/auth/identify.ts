@@ -8,7 +8,7 @@ import {
   type PresentedNames,
 } from './authentication-name.ts'
 import type { DecisionCode } from './decision.ts'
-import { acceptsTokens, isTokenMethod, type TokenMethod } from './dynamic-principal.ts'
+import { acceptsTokens, isTokenMethod, type TokenMethod, tokenMethods } from './dynamic-principal.ts'
 import type { ConnectEvidence } from './evidence.ts'
 import type { Trail } from './explanation.ts'
 import { type Leaf, traceLeaf } from './leaf.ts'
@@ -63,7 +63,7 @@ function byMethod(evidence: ConnectEvidence, view: NamespaceView, leaf: Leaf, tr
 }
 
 function supportedMethods(view: NamespaceView): readonly string[] {
-  const methods = (['CUSTOM-JWT', 'OAUTH2-JWT'] as const).filter((method) => acceptsTokens(view, method))
+  const methods = tokenMethods.filter((method) => acceptsTokens(view, method))
   return methods.length === 0 ? ['none: a client certificate'] : methods
 }
 
@@ -132,7 +132,9 @@ function byNames(presented: PresentedNames | NoNames, view: NamespaceView, trail
     return { kind: 'registryClient', client: result.client }
   }
   const shown = shownNames(presented, false)
-  trail.named(names.length === 1 ? (shown[0] ?? null) : null, source)
+  // Of a subject the CN is the name, if it has one; of several entries none is.
+  const isOneName = names.length === 1 || source === 'ClientCertificateSubject'
+  trail.named(isOneName ? (shown.at(-1) ?? null) : null, source)
   trail.passed('authenticationName', { expected: expectedSources(view), presented: shown, detail: source })
   trail.failed('client', { presented: shown, detail: whyNoClient(result) })
   return { kind: 'refused', code: codeOf(result) }

@@ -206,6 +206,19 @@ test('a subject whose CN is one client and whose whole name is another names nob
   assert.equal(verdictOf(connect(view, { subject: 'a1' }, 'CN=a1')), 'accepted CN=a1')
 })
 
+test('a name that nobody has is recorded: of a subject its CN', () => {
+  const view = namespace('ClientCertificateSubject')
+  const result = connect(view, {
+    subject: [
+      ['O', 'Acme'],
+      ['CN', 'a1'],
+    ],
+  })
+  assert.equal(verdictOf(result), 'clientNotFound')
+  assert.equal(result.explanation.authenticationName, 'a1')
+  assert.equal(stepOf(result, 'client').presented, 'CN=a1,O=Acme, a1')
+})
+
 test('S3: a CN that spells a distinguished name is not the client of that name, with and without Username', () => {
   const view = namespace('ClientCertificateSubject')
   view.client({ name: 'admin', authenticationName: 'CN=admin,O=Acme' })

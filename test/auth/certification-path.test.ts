@@ -209,13 +209,13 @@ test('validUntil is the first second at which the path is no longer valid', () =
   assert.equal(verdictOf(at(noon + 3601)), 'issuerExpired')
 })
 
-test('S17: an RSA exponent out of range is refused without a verification', () => {
-  // A public key whose exponent is 2^32 + 1, put in place of the leaf's.
+test('S17: an even RSA exponent is refused as too weak, before the signature over it is looked at', () => {
   const key = rsaKey(2048)
   const jwk = key.publicKey.export({ format: 'jwk' })
   assert.equal(jwk.e, 'AQAB')
   const leaf = leafOf(R, { key })
   const spki = Buffer.from(key.publicKey.export({ type: 'spki', format: 'der' }))
+  // The last octet of the key is that of the exponent; the signature no longer fits, which is not what is reported.
   const even = Buffer.from(leaf.der)
   const at = even.indexOf(spki) + spki.length - 1
   even[at] = 0x00
