@@ -8,6 +8,7 @@ import { integerContent } from './der-writer.ts'
 import { readDistinguishedName } from './distinguished-name.ts'
 import { ExtensionId } from './extensions.ts'
 import { keyWeakness } from './public-key.ts'
+import { SerialSet } from './serial-set.ts'
 import { describeAlgorithm, signatureScheme, verifySignatureInParts } from './signature.ts'
 
 /** A verified, complete certificate revocation list of one CA (RFC 5280 5). */
@@ -61,8 +62,11 @@ export const maximumCrlOctets = 32 * 1024 * 1024
 export const maximumCrlEntries = 1_000_000
 
 /** One step is a few milliseconds, so whoever runs the steps can let others in between. */
-const entriesPerStep = 4_096
+const entriesPerStep = 2_048
 const octetsPerStep = 1_048_576
+
+/** SEQUENCE of a serial number of one octet and a UTCTime. */
+const smallestEntryOctets = 20
 
 /** RFC 5280 5.2.4 and 5.2.5. */
 const deltaCrlIndicator = '2.5.29.27'
@@ -113,10 +117,16 @@ export function* readRevocationListInSteps(
   }
   const genuine = yield* verifySignatureInParts(scheme, tbsCertList, signature, authority, octetsPerStep)
   if (!genuine) return err({ kind: 'signature' })
+  yield undefined
 
-  const serials = new Set<string>()
+  let serials = new SerialSet(0)
   if (tbs.peek() === Tag.Sequence) {
-    const failure = yield* readEntries(tbs.sequence('revokedCertificates'), serials, hasVersion)
+    const before = tbs.offset
+    const entries = tbs.sequence('revokedCertificates')
+    const octets = tbs.offset - before
+    serials = new SerialSet(Math.min(maximumCrlEntries, octets / smallestEntryOctets))
+    yield undefined
+    const failure = yield* readEntries(entries, serials, hasVersion)
     if (failure !== null) return err(failure)
   }
   const extensions = readCrlExtensions(tbs, hasVersion)
@@ -132,7 +142,7 @@ export function* readRevocationListInSteps(
     nextUpdate,
     crlNumber,
     revokedCount: serials.size,
-    revokes: (serialNumber) => serials.has(serialKey(integerContent(serialNumber))),
+    revokes: (serialNumber) => serials.has(integerContent(serialNumber)),
   })
 }
 
@@ -152,7 +162,7 @@ export function isStale(list: Pick<RevocationList, 'nextUpdate'>, now: UnixSecon
 
 function* readEntries(
   entries: DerReader,
-  serials: Set<string>,
+  serials: SerialSet,
   mayHaveExtensions: boolean,
 ): Generator<undefined, RevocationListFailure | null> {
   const what = 'revokedCertificates'
@@ -161,7 +171,7 @@ function* readEntries(
     if (++count > maximumCrlEntries) return { kind: 'tooManyEntries', maximum: maximumCrlEntries }
     if (count % entriesPerStep === 0) yield undefined
     const entry = entries.sequence(what)
-    serials.add(serialKey(entry.integerOctets(what)))
+    serials.add(entry.integerOctets(what))
     entry.time(what)
     if (entry.more()) {
       if (!mayHaveExtensions) entry.fail(`${what}: extensions in a list of version 1`)
@@ -174,11 +184,6 @@ function* readEntries(
   if (count === 0) entries.fail(`${what}: empty`)
   const { failure } = entries
   return failure === null ? null : { kind: 'malformed', ...failure }
-}
-
-/** Content octets of a DER INTEGER are one per value, so they can stand for it. */
-function serialKey(octets: Uint8Array): string {
-  return Buffer.from(octets.buffer, octets.byteOffset, octets.length).toString('latin1')
 }
 
 /** Calls `visit` for each extension; duplicates and form are faults of the reader. */
