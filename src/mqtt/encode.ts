@@ -30,6 +30,33 @@ export function encodePacket(packet: Packet, version: ProtocolVersion): Uint8Arr
   return frame.done()
 }
 
+/**
+ * The packet's bytes within what the receiver accepts: what only explains is left out where it does not fit, first the
+ * User Properties, then the Reason String ([MQTT-3.2.2-19] [MQTT-3.2.2-20] and the same of every answer). The properties
+ * of a PUBLISH belong to its message and stay.
+ *
+ * @returns null when it is too large even so [MQTT-3.1.2-24]
+ */
+export function encodePacketWithin(
+  packet: Packet,
+  version: ProtocolVersion,
+  maximumPacketSizeBytes: number,
+): Uint8Array | null {
+  let bytes = encodePacket(packet, version)
+  if (bytes.length <= maximumPacketSizeBytes) return bytes
+  if (packet.type === 'PUBLISH' || packet.type === 'CONNECT' || !('properties' in packet)) return null
+  const { userProperties: _, ...explained } = packet.properties
+  bytes = encodePacket({ ...packet, properties: explained } as Packet, version)
+  if (bytes.length <= maximumPacketSizeBytes || !('reasonString' in explained))
+    return fitting(bytes, maximumPacketSizeBytes)
+  const { reasonString: __, ...bare } = explained
+  return fitting(encodePacket({ ...packet, properties: bare } as Packet, version), maximumPacketSizeBytes)
+}
+
+function fitting(bytes: Uint8Array, maximum: number): Uint8Array | null {
+  return bytes.length <= maximum ? bytes : null
+}
+
 function encodeBody(writer: PacketWriter, packet: Packet, version: ProtocolVersion): void {
   switch (packet.type) {
     case 'CONNECT':

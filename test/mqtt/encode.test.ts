@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { encodePacket } from '../../src/mqtt/encode.ts'
+import { encodePacket, encodePacketWithin } from '../../src/mqtt/encode.ts'
 import type { Packet } from '../../src/mqtt/packet.ts'
 import { refusalVersion } from '../../src/mqtt/packets/connect.ts'
 import { isReasonCodeOf, ReasonCode, ReturnCode, returnCodeFor } from '../../src/mqtt/reason-code.ts'
@@ -30,6 +30,41 @@ test('[MQTT311-3.9.3-2] every refusal of a subscription is 0x80 in 3.1.1', () =>
     hexOf({ type: 'SUBACK', packetIdentifier: 1, reasonCodes, properties: {} }, 4),
     '9007000100028080' + '80',
   )
+})
+
+test('[MQTT-3.2.2-19] [MQTT-3.2.2-20] [MQTT-3.4.2-2] [MQTT-3.4.2-3] explanations are left out of an answer that would be too large', () => {
+  const properties = { reasonString: 'why', userProperties: [['a', 'b']] } as const
+  const packet: Packet = { type: 'PUBACK', packetIdentifier: 1, reasonCode: 0x87, properties }
+  const within = (maximum: number, of: Packet = packet) => {
+    const bytes = encodePacketWithin(of, 5, maximum)
+    return bytes === null ? null : Buffer.from(bytes).toString('hex')
+  }
+  const full = '4011' + '000187' + '0d' + '1f0003776879' + '26000161000162'
+  assert.equal(within(19), full)
+  assert.equal(within(18), '400a' + '000187' + '06' + '1f0003776879')
+  assert.equal(within(12), '400a' + '000187' + '06' + '1f0003776879')
+  assert.equal(within(11), '4003000187')
+  assert.equal(within(5), '4003000187')
+  assert.equal(within(4), null)
+  assert.equal(within(1, { type: 'PINGRESP' }), null)
+  const unexplained: Packet = { ...packet, properties: { userProperties: properties.userProperties } }
+  assert.equal(within(5, unexplained), '4003000187')
+  assert.equal(within(4, unexplained), null)
+})
+
+test('[MQTT-3.1.2-24] [MQTT-3.3.2-17] a PUBLISH that is too large is not cut', () => {
+  const packet: Packet = {
+    type: 'PUBLISH',
+    dup: false,
+    qos: 0,
+    retain: false,
+    topicName: 'a',
+    packetIdentifier: null,
+    properties: { userProperties: [['a', 'b']] },
+    payload: new Uint8Array(0),
+  }
+  assert.equal(encodePacketWithin(packet, 5, 13)?.length, 13)
+  assert.equal(encodePacketWithin(packet, 5, 12), null)
 })
 
 test('what no wire can carry is a bug of ours', () => {
