@@ -1,9 +1,10 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { Engine, Fence, NamespaceId, NodeId, Position, RouteChange, SessionUid } from '../../ports/engine.ts'
 import { Callbacks } from '../callbacks.ts'
+import { LocalCluster } from '../local-cluster.ts'
 import { comparePositions } from '../positions.ts'
 import { routeChange, SessionTable } from '../session-table.ts'
-import { MemoryCluster } from './cluster.ts'
+
 import { HotTable } from './hot-table.ts'
 import { RegistryTable } from './registry-store.ts'
 import { RetainedTable } from './retained-table.ts'
@@ -47,7 +48,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
     },
   })
   const hot = new HotTable(sessions, retained)
-  const cluster = new MemoryCluster()
+  const cluster = new LocalCluster()
   const queue = new WriteQueue()
   const nodes = new Map<NodeId, Writer & { leave(): void }>()
 

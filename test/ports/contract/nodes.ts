@@ -235,10 +235,10 @@ export function nodesContract(adapter: EngineUnderTest): void {
       assert.deepEqual(await queued(engine, record.uid), [])
       assert.equal(engine.registry.get('a'), undefined)
       assert.equal(engine.sessions.find(namespace, 'c2'), undefined)
-      assert.equal(engine.health().writable, true)
       await engine.hot.commit(
         commit({ owner: [{ fence, operations: [{ kind: 'subscriptions', subscriptions: [subscription('a')] }] }] }),
       )
+      assert.deepEqual(engine.health(), { writable: true, reason: null })
     },
   )
 

@@ -1,5 +1,5 @@
-import type { Bus, BusMessage, Leases, NamespaceId, NodeId, NodeMessage, Stop } from '../../ports/engine.ts'
-import { Callbacks } from '../callbacks.ts'
+import type { Bus, BusMessage, Leases, NamespaceId, NodeId, NodeMessage, Stop } from '../ports/engine.ts'
+import { Callbacks } from './callbacks.ts'
 
 /** MQTT 5.0 4.7: the reference form of matching, level by level. */
 function matches(topicFilter: string, topicName: string): boolean {
@@ -26,8 +26,8 @@ class BusNode {
   }
 }
 
-/** Messages and liveness between the nodes of one world. Everything arrives in a later microtask, in order. */
-export class MemoryCluster {
+/** Messages and liveness between the nodes of one process. Everything arrives in a later microtask, in order. */
+export class LocalCluster {
   readonly #nodes = new Map<NodeId, BusNode>()
   readonly #joined = new Set<NodeId>()
   readonly #left = new Set<NodeId>()

@@ -1,0 +1,160 @@
+import {
+  chmodSync,
+  closeSync,
+  existsSync,
+  fsyncSync,
+  mkdirSync,
+  openSync,
+  renameSync,
+  rmSync,
+  statfsSync,
+} from 'node:fs'
+import { dirname, join } from 'node:path'
+import { type Database, open, type RootDatabase } from 'lmdb'
+import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+
+/** The layout that this code writes. A change that older code would misread raises it. */
+export const formatVersion = 1
+
+const tableNames = [
+  'meta',
+  'registry',
+  'indexes',
+  'sessions',
+  'subscriptions',
+  'wills',
+  'bodies',
+  'shares',
+  'queue',
+  'cursors',
+  'outgoing',
+  'incoming',
+  'retained',
+  'expiries',
+  'operations',
+  'garbage',
+] as const
+
+export type Table = Database<Uint8Array, Uint8Array>
+export type Tables = Readonly<Record<(typeof tableNames)[number], Table>>
+
+export interface DatabaseFile {
+  readonly tables: Tables
+  /** Free bytes: of the file system and, where that is scarce, of pages inside the file that can be used again. */
+  freeBytes(): { readonly free: number; readonly total: number }
+  sizeBytes(): number
+  /** Records per table. */
+  statistics(): Readonly<Record<string, number>>
+  backup(path: string): Promise<void>
+  close(): Promise<void>
+}
+
+/**
+ * Opens or makes the store of a data directory.
+ *
+ * Settings with a reason: `overlappingSync` off, so that a resolved promise means flushed, a copy of the directory opens,
+ * and a full disk rejects instead of never answering; values and keys are our own bytes; no cache, compression or dupSort,
+ * whose corners have had bugs.
+ */
+export function openDatabase(directory: string): DatabaseFile {
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  const lock = lockDirectory(directory)
+  try {
+    return openLocked(directory, lock)
+  } catch (error) {
+    lock.release()
+    throw error
+  }
+}
+
+function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
+  const path = join(directory, 'store.mdb')
+  const fresh = !existsSync(path)
+  const root: RootDatabase<Uint8Array, Uint8Array> = open({
+    path,
+    noSubdir: true,
+    encoding: 'binary',
+    keyEncoding: 'binary',
+    overlappingSync: false,
+    maxDbs: tableNames.length + 8,
+  })
+  const table = (name: string): Table => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })
+  const meta = table('meta')
+  try {
+    if (fresh) chmodSync(path, 0o600)
+    checkFormat(meta, directory)
+  } catch (error) {
+    void root.close()
+    throw error
+  }
+  const tables = Object.fromEntries(tableNames.map((name) => [name, name === 'meta' ? meta : table(name)])) as Tables
+
+  /** Pages inside the file that no table uses. */
+  function freePageBytes(): number {
+    interface Statistics {
+      readonly pageSize: number
+      readonly treeBranchPageCount: number
+      readonly treeLeafPageCount: number
+      readonly overflowPages: number
+    }
+    const pages = (of: Statistics): number => of.treeBranchPageCount + of.treeLeafPageCount + of.overflowPages
+    const all = root.getStats() as Statistics & { readonly lastPageNumber: number; readonly free: Statistics }
+    let used = pages(all) + pages(all.free) + 2
+    for (const name of tableNames) used += pages(tables[name].getStats() as Statistics)
+    return Math.max(0, all.lastPageNumber + 1 - used) * all.pageSize
+  }
+
+  return {
+    tables,
+    freeBytes() {
+      const { bavail, blocks, bsize } = statfsSync(directory)
+      return { free: bavail * bsize + freePageBytes(), total: blocks * bsize }
+    },
+    sizeBytes() {
+      const all = root.getStats() as { readonly pageSize: number; readonly lastPageNumber: number }
+      return (all.lastPageNumber + 1) * all.pageSize
+    },
+    statistics: () =>
+      Object.fromEntries(
+        tableNames.map((name) => [name, (tables[name].getStats() as { readonly entryCount: number }).entryCount]),
+      ),
+    async backup(target) {
+      if (existsSync(target)) throw new Error(`the backup would replace a file: ${target}`)
+      const unfinished = `${target}.unfinished`
+      rmSync(unfinished, { force: true })
+      await root.backup(unfinished, true)
+      chmodSync(unfinished, 0o600)
+      flush(unfinished)
+      renameSync(unfinished, target)
+      flush(dirname(target))
+    },
+    async close() {
+      await root.close()
+      lock.release()
+    },
+  }
+}
+
+const formatKey = Buffer.from('format')
+
+function checkFormat(meta: Table, directory: string): void {
+  const stored = meta.getBinary(formatKey)
+  if (stored === undefined) {
+    if (meta.getCount({ limit: 1 }) > 0) throw new Error(`not a store of this program: ${directory}`)
+    meta.putSync(formatKey, Buffer.from(String(formatVersion)))
+    return
+  }
+  const found = stored.toString()
+  if (found !== String(formatVersion)) {
+    throw new Error(`${directory} holds data of format ${found}; this version reads format ${formatVersion}`)
+  }
+}
+
+function flush(path: string): void {
+  const descriptor = openSync(path, 'r')
+  try {
+    fsyncSync(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}

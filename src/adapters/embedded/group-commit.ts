@@ -1,0 +1,227 @@
+import { EngineError, type SessionUid } from '../../ports/engine.ts'
+import { throwLater } from '../callbacks.ts'
+import type { SessionEntry } from '../session-table.ts'
+import { numberBytes, uidBytes } from './keys.ts'
+import { encodeOperation, encodeSession, encodeSubscriptions } from './records.ts'
+import { revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
+import { Unit } from './unit.ts'
+
+interface Job {
+  readonly apply: (unit: Unit) => unknown
+  readonly resolve: (value: never) => void
+  readonly reject: (error: unknown) => void
+}
+
+type Outcome = { readonly ok: true; readonly value: unknown } | { readonly ok: false; readonly error: unknown }
+
+/** One transaction takes what waits, but no more than this: the loop must not stand still while it is put together. */
+const mostJobs = 4096
+const mostWrites = 30_000
+const mostBytes = 16 * 1024 * 1024
+
+/** Remembered on disk a little longer than in memory, and forgotten in one go. */
+const mostOperationKeys = 65_536
+const forgottenAtOnce = 1024
+
+export interface GroupCommitOptions {
+  /** Tests only: the next transaction fails, or its answer is lost. */
+  readonly fault?: () => 'refuse' | 'loseAnswer' | null
+  readonly onFailure: () => void
+}
+
+/**
+ * Everything that is asked for while a transaction is on its way to the disk goes into the next one. Jobs are applied in
+ * call order; what they did is shown to others when it is durable, or not at all.
+ */
+export class GroupCommit {
+  readonly #store: Store
+  readonly #options: GroupCommitOptions
+  #waiting: Job[] = []
+  #scheduled = false
+  #running: Promise<void> | null = null
+  /** Why the last transaction failed; null: it did not. */
+  failure: string | null = null
+
+  constructor(store: Store, options: GroupCommitOptions) {
+    this.#store = store
+    this.#options = options
+  }
+
+  run<T>(apply: (unit: Unit) => T): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      this.#waiting.push({ apply, resolve: resolve as Job['resolve'], reject })
+      this.#schedule()
+    })
+  }
+
+  /** Resolves when everything asked for before is done. */
+  async drained(): Promise<void> {
+    while (this.#waiting.length > 0 || this.#running !== null) {
+      await (this.#running ?? Promise.resolve())
+    }
+  }
+
+  /** Refuses what waits and resolves when nothing is on its way any more. */
+  async stop(): Promise<void> {
+    const waiting = this.#waiting
+    this.#waiting = []
+    for (const { reject } of waiting) reject(unavailable('closed'))
+    await this.#running
+  }
+
+  #schedule(): void {
+    if (this.#scheduled || this.#running !== null || this.#waiting.length === 0) return
+    this.#scheduled = true
+    queueMicrotask(() => {
+      this.#scheduled = false
+      if (this.#running !== null || this.#waiting.length === 0) return
+      this.#running = this.#transact().finally(() => {
+        this.#running = null
+        this.#schedule()
+      })
+    })
+  }
+
+  async #transact(): Promise<void> {
+    const { unit, jobs, outcomes } = this.#compose()
+    const told = unit.appended()
+    try {
+      const fault = this.#options.fault?.() ?? null
+      if (fault === 'refuse') throw new Error('refused')
+      // Without writes only this process is concerned: a session that lives in memory.
+      if (unit.writes.count > 0) await unit.writes.flush()
+      this.failure = null
+      this.#publish(unit)
+      for (const { uid, messages } of told) this.#store.tails.tell(uid, messages)
+      if (fault === 'loseAnswer') throw new Error('answer lost')
+      for (const [i, { resolve, reject }] of jobs.entries()) {
+        const outcome = outcomes[i] as Outcome
+        if (outcome.ok) resolve(outcome.value as never)
+        else reject(outcome.error)
+      }
+    } catch (error) {
+      this.failure = reasonOf(error)
+      for (const { reject } of jobs) reject(unavailable(this.failure, error))
+      this.#options.onFailure()
+    }
+  }
+
+  /** Applies the waiting jobs to a unit. A job that fails in an unforeseen way is left out, and the others begin anew. */
+  #compose(): { readonly unit: Unit; readonly jobs: readonly Job[]; readonly outcomes: readonly Outcome[] } {
+    let candidates = this.#waiting.splice(0, mostJobs)
+    for (;;) {
+      const unit = new Unit(this.#store)
+      const outcomes: Outcome[] = []
+      this.#store.unit = unit
+      let broken = -1
+      for (const [i, { apply, reject }] of candidates.entries()) {
+        if (unit.writes.count > mostWrites || unit.writes.bytes > mostBytes) break
+        try {
+          outcomes.push({ ok: true, value: apply(unit) })
+        } catch (error) {
+          // `fenced` and `conflict` are answers, given before anything was changed.
+          if (error instanceof EngineError) {
+            outcomes.push({ ok: false, error })
+            continue
+          }
+          reject(error)
+          broken = i
+          break
+        }
+      }
+      if (broken < 0) seal(unit, this.#store)
+      this.#store.unit = null
+      for (const { before, after } of unit.changes.toReversed()) {
+        this.#store.sessions.apply({ before: after, after: before })
+      }
+      if (broken < 0) {
+        this.#waiting = [...candidates.slice(outcomes.length), ...this.#waiting]
+        return { unit, jobs: candidates.slice(0, outcomes.length), outcomes }
+      }
+      candidates = candidates.toSpliced(broken, 1)
+    }
+  }
+
+  /** It is durable: now it is shown. */
+  #publish(unit: Unit): void {
+    const store = this.#store
+    store.sequence = unit.sequence
+    store.revision = unit.revision
+    for (const change of unit.changes) store.sessions.apply(change)
+    for (const { uid, messages, bytes } of unit.queues.values()) store.queues.setSize(uid, { messages, bytes })
+    for (const uid of unit.lost) store.queues.forget(uid)
+    for (const { opId, mark, result } of unit.operations) store.operations.remember(opId, mark, result)
+    for (const effect of unit.effects) {
+      try {
+        effect()
+      } catch (error) {
+        throwLater(error)
+      }
+    }
+  }
+}
+
+/** The last writes of a transaction: what follows from all its jobs together. */
+function seal(unit: Unit, store: Store): void {
+  unit.sealMessages()
+  sealSessions(unit, store)
+  sealOperations(unit, store)
+  const { meta } = store.tables
+  if (unit.revision !== store.revision) unit.writes.put(meta, revisionKey, numberBytes(Number(unit.revision)))
+  if (unit.writes.count > 0) unit.writes.put(meta, sequenceKey, numberBytes(unit.sequence))
+}
+
+function sealSessions(unit: Unit, store: Store): void {
+  const finals = new Map<SessionUid, { readonly before: SessionEntry | null; after: SessionEntry | null }>()
+  for (const { before, after } of unit.changes) {
+    const uid = (after ?? before)?.record.uid as SessionUid
+    const known = finals.get(uid)
+    if (known === undefined) finals.set(uid, { before, after })
+    else known.after = after
+  }
+  const { sessions, subscriptions, wills } = store.tables
+  for (const [uid, { before: first, after: last }] of finals) {
+    const key = uidBytes(uid)
+    const before = isStored(first) ? first : null
+    const after = isStored(last) ? last : null
+    if (after !== null) unit.writes.put(sessions, key, encodeSession(after))
+    else if (before !== null) unit.writes.remove(sessions, key)
+
+    const old = before?.record.subscriptions ?? []
+    const now = after?.record.subscriptions ?? []
+    if (now.length > 0 && now !== old) unit.writes.put(subscriptions, key, encodeSubscriptions(now))
+    else if (now.length === 0 && old.length > 0) unit.writes.remove(subscriptions, key)
+
+    const will = unit.wills.get(uid)
+    if (after?.record.will != null && will !== undefined) unit.writes.put(wills, key, will)
+    else if (after?.record.will == null && before?.record.will != null) unit.writes.remove(wills, key)
+  }
+}
+
+/** A session that lives in this process only is written down when it has a will, which must outlive a crash. */
+function isStored(entry: SessionEntry | null): entry is SessionEntry {
+  return entry !== null && (entry.queue === 'stored' || entry.record.will !== null)
+}
+
+function sealOperations(unit: Unit, store: Store): void {
+  const { operations } = store.tables
+  const keys: number[] = []
+  for (const operation of unit.operations) {
+    const key = unit.next()
+    keys.push(key)
+    unit.writes.put(operations, numberBytes(key), encodeOperation(operation))
+  }
+  const surplus = store.operationKeys.length + keys.length - mostOperationKeys
+  const forgotten = surplus < forgottenAtOnce ? 0 : surplus
+  for (const key of store.operationKeys.slice(0, forgotten)) unit.writes.remove(operations, numberBytes(key))
+  unit.effects.push(() => {
+    if (forgotten > 0) store.operationKeys = store.operationKeys.slice(forgotten)
+    store.operationKeys.push(...keys)
+  })
+}
+
+function reasonOf(error: unknown): string {
+  const cause = error instanceof Error ? error.cause : undefined
+  const text = cause instanceof Error ? cause.message : String(cause ?? (error as Error).message)
+  return /ENOSPC|no space/i.test(text) ? 'diskFull' : text
+}
