@@ -56,7 +56,8 @@ export interface Broker {
 const deadlineGrain = { grainMs: 1_000, slots: 2_048 }
 
 export function createBroker(parts: BrokerParts): Broker {
-  const core = build(parts)
+  let onEmpty = (): void => {}
+  const core = build(parts, () => onEmpty())
   const stops: Stop[] = [
     followStore(core),
     parts.registry.onChange(() => {
@@ -90,7 +91,11 @@ export function createBroker(parts: BrokerParts): Broker {
       const deadline = new Promise<void>((resolve) => {
         cancel = core.clock.setTimer(deadlineMs, resolve)
       })
-      await Promise.race([Promise.all([core.closed(), core.sessionEnds.settled()]), deadline])
+      const closed = new Promise<void>((resolve) => {
+        onEmpty = resolve
+        if (core.connections.size === 0) resolve()
+      })
+      await Promise.race([Promise.all([closed, core.sessionEnds.settled()]), deadline])
       cancel()
       for (const connection of [...core.connections]) connection.transport.destroy()
       core.wills.stop()
@@ -103,7 +108,10 @@ export function createBroker(parts: BrokerParts): Broker {
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
-function build({ settings, engine, registry, clock, random, log, events, ...asked }: BrokerParts): Core {
+function build(
+  { settings, engine, registry, clock, random, log, events, ...asked }: BrokerParts,
+  onEmpty: () => void,
+): Core {
   const turn = new Turn(clock)
   const namespaces = new Namespaces(registry.view, settings)
   const commits = new Commits(engine.hot, turn, clock, random.uid(), {
@@ -147,20 +155,12 @@ function build({ settings, engine, registry, clock, random, log, events, ...aske
       deadlineGrain,
     ),
     connections,
-    closed: () => whenEmpty(connections, turn),
+    connectionGone: (connection) => {
+      connections.delete(connection)
+      if (connections.size === 0) onEmpty()
+    },
   } as Mutable<Core>
   core.sessionEnds = new SessionEnds(core)
   core.wills = new Wills(core)
   return core
-}
-
-/** Resolves when the last connection is gone. */
-function whenEmpty(connections: ReadonlySet<Connection>, turn: Turn): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (connections.size === 0) resolve()
-      else turn.resumeLater({ resume: look })
-    }
-    look()
-  })
 }

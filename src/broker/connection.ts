@@ -123,6 +123,10 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     turn.begin()
     if (!this.isOpen) return
     this.#receivedMs = turn.monotonicMs
+    if (this.#workTurn !== turn.number) {
+      this.#workTurn = turn.number
+      this.#work = 0
+    }
     try {
       this.#afterFrames(this.#framer.push(chunk, this))
     } catch (error) {
@@ -175,10 +179,6 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     else if (type === 3) this.#incoming.onPublish(bytes, start, bodyStart, end)
     else if (type >= 4 && type <= 7) this.#onAcknowledgement(type, bytes, start, bodyStart, end)
     else this.#onPacket(bytes, start, bodyStart, end)
-    if (this.#workTurn !== this.core.turn.number) {
-      this.#workTurn = this.core.turn.number
-      this.#work = 0
-    }
     if (++this.#work > workPerTurn && this.#holds === 0) {
       this.#holds |= Hold.Fairness
       this.core.turn.resumeLater(this)
@@ -186,7 +186,6 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     return this.#holds === 0 && this.isOpen
   }
 
-  /** Deliveries count as work: a huge fan-out uses up its publisher's turn (issue: fairness). */
   countWork(amount: number): void {
     this.#work += amount
   }
@@ -399,7 +398,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     this.end(connectionLost)
     this.#phase = { name: 'closed' }
     this.outbox.gone()
-    this.core.connections.delete(this)
+    this.core.connectionGone(this)
   }
 
   /** Our mistake, not the peer's: this one connection ends (style: two doors). */

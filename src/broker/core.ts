@@ -70,6 +70,5 @@ export interface Core {
   /** CONNECT deadline and Keep Alive. */
   readonly deadlines: TimerWheel<Connection>
   readonly connections: Set<Connection>
-  /** Resolves when no connection is left. */
-  closed(): Promise<void>
+  connectionGone(connection: Connection): void
 }

@@ -18,6 +18,8 @@ import { TopicMemory, TopicSlot } from './topic-memory.ts'
 export interface PublishLink {
   end(cause: CloseCause): void
   sendAcknowledgement(type: 'PUBACK' | 'PUBREC' | 'PUBCOMP', identifier: number, reasonCode: ReasonCode): void
+  /** A huge fan-out uses up its publisher's turn. @param amount in packets */
+  countWork(amount: number): void
   /** Something waits for a commit: reading may have to pause; and it is done. */
   onBacklog(): void
   onBacklogGone(): void
@@ -90,6 +92,8 @@ export class IncomingPublish implements PublishOrigin {
       return
     }
     const identifier = view.packetIdentifier
+    const { deliveries } = slot.route
+    if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
     const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, identifier)
     if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
     else if (!isDone) this.#link.onBacklog()

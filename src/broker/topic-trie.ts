@@ -206,24 +206,25 @@ function* below<V>(
     return
   }
   if (level === '#') {
-    if (node.name !== null) yield [node.name, node.value as V]
-    if (node.children === null) return
-    for (const [word, child] of node.children) {
-      if (index === 0 && word.charCodeAt(0) === 0x24) continue
-      yield* below(child, levels, index)
-    }
+    yield* whole(node, index === 0)
     return
   }
   if (node.children === null) return
-  if (level === '+') {
-    for (const [word, child] of node.children) {
-      if (index === 0 && word.charCodeAt(0) === 0x24) continue
-      yield* below(child, levels, index + 1)
-    }
+  if (level !== '+') {
+    const child = node.children.get(level)
+    if (child !== undefined) yield* below(child, levels, index + 1)
     return
   }
-  const child = node.children.get(level)
-  if (child !== undefined) yield* below(child, levels, index + 1)
+  for (const [word, child] of node.children) {
+    if (index > 0 || word.charCodeAt(0) !== 0x24) yield* below(child, levels, index + 1)
+  }
+}
+
+/** The node and all below it. [MQTT-4.7.2-1]: from the root, nothing that begins with `$`. */
+function* whole<V>(node: NameNode<V>, isRoot: boolean): Generator<readonly [topicName: string, value: V]> {
+  if (node.name !== null) yield [node.name, node.value as V]
+  if (node.children === null) return
+  for (const [word, child] of node.children) if (!isRoot || word.charCodeAt(0) !== 0x24) yield* whole(child, false)
 }
 
 export function hasWildcard(topicFilter: string): boolean {

@@ -33,7 +33,7 @@ import { TestNamespace } from '../auth/support.ts'
 import { type FakePeer, fakeTransport } from '../support/fake-transport.ts'
 
 /** One self-signed certificate serves all clients of these tests: who somebody is, the Username says. */
-const certificate = issue({ subject: 'device' })
+export const certificate = issue({ subject: 'device' })
 const thumbprint = thumbprintsOf(certificate.der).sha256
 
 /** A namespace whose clients may publish and subscribe to everything below `open/` and what the test adds. */
@@ -46,6 +46,7 @@ export class BrokerNamespace extends TestNamespace {
     super()
     this.name = name
     this.limits = limitsOf(profile, overrides)
+    // biome-ignore lint/suspicious/noTemplateCurlyInString: a topic template
     this.space('open', 'open/#', '${client.authenticationName}/own/#')
     this.bind('$all', 'Publisher', 'open')
     this.bind('$all', 'Subscriber', 'open')
