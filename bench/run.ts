@@ -113,7 +113,7 @@ async function runCase(
 /** A measurement that others disturbed is repeated, at most twice; the least disturbed one stands. */
 async function measureQuietly(plan: RunPlan, one: Case, { driver, setting }: Contender): Promise<LoadResult> {
   const results: LoadResult[] = []
-  for (let attempt = 0; attempt < 3; attempt++) {
+  for (let attempt = plan.profileFolder === null ? 0 : 2; attempt < 3; attempt++) {
     const result = await measureOnce(plan, one, driver, setting)
     if ((result.othersShare ?? 0) <= disturbedShare) return result
     results.push(result)

@@ -74,7 +74,10 @@ function benchTemplate(options: StartOptions): unknown {
     apiVersion: '2025-02-15',
     name: namespaceName,
     location: 'local',
-    properties: { topicSpacesConfiguration: { state: 'Enabled' } },
+    properties: {
+      // All plain connections act as one client.
+      topicSpacesConfiguration: { state: 'Enabled', maximumClientSessionsPerAuthenticationName: 20_000 },
+    },
   }
   const authority = { encodedCertificate: readFileSync(caOf(options), 'utf8') }
   return {

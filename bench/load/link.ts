@@ -7,8 +7,9 @@ import { connectPacket, disconnectPacket, packetLength, subscribePacket } from '
 /** One read buffer for all connections: each chunk is looked at before the next one is read. */
 const readBuffer = Buffer.allocUnsafeSlow(256 * 1024)
 
-/** One suite, so that every broker uses the same; all of them have it. */
+/** One suite and one group, so that every broker uses the same; all of them have these. */
 const ciphers = 'TLS_AES_128_GCM_SHA256'
+const ecdhCurve = 'X25519'
 
 const contexts = new Map<string, SecureContext>()
 
@@ -119,7 +120,7 @@ function contextOf(certificateFile: string, keyFile: string): SecureContext {
   const known = contexts.get(certificateFile)
   if (known !== undefined) return known
   const cert = readFileSync(certificateFile)
-  const context = createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.3', ciphers })
+  const context = createSecureContext({ cert, key: readFileSync(keyFile), minVersion: 'TLSv1.3', ciphers, ecdhCurve })
   contexts.set(certificateFile, context)
   return context
 }

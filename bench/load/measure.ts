@@ -29,7 +29,7 @@ export async function measure(
   count: () => number,
   onStart: () => void = () => {},
 ): Promise<Measured> {
-  await sleep(job.warmupMs)
+  await warmUp(job)
   onStart()
   const from = snapshot(job, count())
   await sleep(job.measureMs)
@@ -47,6 +47,14 @@ export async function measure(
     fromMicros: from.micros,
     toMicros: to.micros,
   }
+}
+
+/** Warm is a broker that has worked for that long: on a busy machine waiting alone would measure its compiler. */
+async function warmUp({ brokerPid, warmupMs }: MeasuredJob): Promise<void> {
+  const enough = readCpu(brokerPid).seconds + (0.8 * warmupMs) / 1000
+  await sleep(warmupMs)
+  const deadline = performance.now() + 4 * warmupMs
+  while (readCpu(brokerPid).seconds < enough && performance.now() < deadline) await sleep(50)
 }
 
 function othersShare(from: Snapshot, to: Snapshot, brokerShare: number): number | null {
