@@ -11,6 +11,7 @@ engineContract({
   name: 'embedded',
   severalNodes: false,
   transientQueue: 'memory',
+  forgetsTransient: true,
   histories: 25,
   async world(): Promise<World> {
     const directory = mkdtempSync(join(tmpdir(), 'sealgate-store-'))

@@ -8,6 +8,7 @@ for (const clustered of [false, true]) {
     name: clustered ? 'memory, clustered' : 'memory',
     severalNodes: true,
     transientQueue: clustered ? 'stored' : 'memory',
+    forgetsTransient: false,
     histories: 300,
     async world(): Promise<World> {
       const world = createMemoryWorld({ clustered })

@@ -285,7 +285,7 @@ async function follow(
       }
       case 'restart':
         engine = await restart()
-        naive.restart()
+        naive.restart(adapter.forgetsTransient)
         break
     }
     assert.deepEqual(await pictureOf(engine, naive, seconds), naive.picture(after(seconds)), step.kind)

@@ -254,8 +254,11 @@ export class NaiveStore {
     else this.#retained.set(topicName, { body, expiresAt })
   }
 
-  restart(): void {
-    for (const session of this.#sessions) if (session.node !== null) session.abandoned = true
+  restart(forgetsTransient: boolean): void {
+    for (const session of this.#sessions) {
+      if (forgetsTransient && !session.stored && session.will === null) this.#delete(session)
+      else if (session.node !== null) session.abandoned = true
+    }
   }
 
   picture(now: number): unknown {

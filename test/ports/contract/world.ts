@@ -27,6 +27,8 @@ export interface EngineUnderTest {
   readonly severalNodes: boolean
   /** Where the messages of a new session that ends with its connection wait. */
   readonly transientQueue: 'memory' | 'stored'
+  /** True: a crash leaves nothing of a session without a queue of its own, unless its will has to be published. */
+  readonly forgetsTransient: boolean
   /** Random histories to follow. */
   readonly histories: number
   world(): Promise<World>
