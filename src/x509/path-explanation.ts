@@ -43,7 +43,8 @@ function follow(
     const isRegistered = graph.isRegistered(issuer)
     const broken = whyNotVerified(graph, issuer, path)
     if (broken !== null) {
-      if (isRegistered && (broken.kind !== 'chainInvalid' || keyIdentifiersMatch(issuer, child))) {
+      const isTooWeak = broken.kind === 'certificateTooWeak'
+      if (isTooWeak || (isRegistered && keyIdentifiersMatch(issuer, child))) {
         outcomes.add({ end: 'broken', path, faults: [...faults, broken] })
       }
       continue
@@ -91,7 +92,8 @@ function whyNotVerified(graph: PathGraph, issuer: Certificate, path: readonly Ce
   const child = path.at(-1)!
   const registered = graph.isRegistered(issuer)
   const weakness = keyWeakness(issuer.publicKeyFacts)
-  if (weakness !== null) {
+  // A short RSA key may be computed with to see where it leads; nothing else below the policy is worth the risk.
+  if (weakness !== null && (weakness.costly || issuer.publicKeyFacts.kind !== 'RSA')) {
     const { expected, presented } = weakness
     return { kind: 'certificateTooWeak', certificate: issuer, position: path.length, registered, expected, presented }
   }

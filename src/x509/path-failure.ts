@@ -62,8 +62,8 @@ export type PathFailure = PathFault & {
  * Where one way of following issuers ended.
  *
  * `anchor`: at an accepted registered CA, with faults. `otherAnchor`: at a registered CA that this client does not accept.
- * `broken`: at a registered CA with the right name and key identifier whose signature does not verify or may not be
- * tried. `deadEnd`: nobody has the key that signed the last certificate.
+ * `broken`: at a registered CA with the right name and key identifier whose signature does not verify, or at an issuer
+ * whose signature may not be tried. `deadEnd`: nobody has the key that signed the last certificate.
  */
 export interface Outcome {
   readonly end: 'anchor' | 'otherAnchor' | 'broken' | 'deadEnd'

@@ -214,3 +214,17 @@ export function timedWarm<T>(run: () => T): { readonly value: T; readonly ms: nu
   }
   return best
 }
+
+/**
+ * Adds subject and authority key identifiers, as every CA does: to certificates of version 3 whose extensions lack them.
+ */
+export function identified(fields: Forged): Forged {
+  const { extensions = leafExtensions(), issuer } = fields
+  if (extensions.length === 0) return fields
+  const info = fields.subjectPublicKeyInfo ?? publicKeyInfo(fields.key ?? key(9))
+  const own = extension.subjectKeyIdentifier(extension.keyIdentifierOf(info))
+  const above = issuer?.certificate.subjectKeyIdentifier ?? null
+  const added = [own, ...(above === null ? [] : [extension.authorityKeyIdentifier(above)])]
+  const missing = added.filter(({ oid }) => !extensions.some((present) => present.oid === oid))
+  return { ...fields, extensions: [...extensions, ...missing] }
+}
