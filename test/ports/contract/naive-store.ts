@@ -40,7 +40,7 @@ export class NaiveStore {
     return this.#sessions.find((session) => session.fence === fence)
   }
 
-  open(request: OpenSession, fence: number): unknown {
+  open(request: OpenSession, fence: number): { readonly kind: string; readonly [fact: string]: unknown } {
     const old = this.#sessions.find(({ named, clientId }) => named && clientId === request.clientId)
     const ended = (s: NaiveSession): boolean => s.node === null && s.expiresAt !== null && s.expiresAt <= request.now
     const sameUid =

@@ -1,0 +1,374 @@
+import assert from 'node:assert/strict'
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type TestContext, test } from 'node:test'
+import fc from 'fast-check'
+import { open as openLmdb } from 'lmdb'
+import { type EmbeddedEngine, type EmbeddedOptions, openEmbedded } from '../../src/adapters/embedded/engine.ts'
+import {
+  codeUnitBytes,
+  lengthPrefixed,
+  nameKey,
+  numberBytes,
+  readNumber,
+  textOfCodeUnitBytes,
+} from '../../src/adapters/embedded/keys.ts'
+import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
+import type { Position } from '../../src/ports/engine.ts'
+import {
+  after,
+  appending,
+  bytes,
+  commit,
+  delivery,
+  everything,
+  namespace,
+  nodeA,
+  open,
+  queued,
+  rejects,
+  retaining,
+  start,
+  subscription,
+  text,
+  will,
+} from '../ports/contract/world.ts'
+
+function folder(t: TestContext): string {
+  const directory = mkdtempSync(join(tmpdir(), 'sealgate-store-'))
+  t.after(() => rmSync(directory, { recursive: true, force: true }))
+  return directory
+}
+
+function engineIn(t: TestContext, directory: string, options: Partial<EmbeddedOptions> = {}): EmbeddedEngine {
+  const engine = openEmbedded({ directory, node: nodeA, clock: fakeClock(start).clock, reserveBytes: 0, ...options })
+  t.after(() => engine.abort())
+  return engine
+}
+
+/** Records that messages leave behind, once sweeping has come to rest. */
+async function leftovers(engine: EmbeddedEngine): Promise<Readonly<Record<string, number>>> {
+  for (let i = 0; i < 1000; i++) {
+    if (engine.statistics()['garbage'] === 0) break
+    await new Promise<void>((resolve) => setImmediate(resolve))
+  }
+  const { bodies = -1, shares = -1, queue = -1, outgoing = -1, incoming = -1, garbage = -1 } = engine.statistics()
+  return { bodies, shares, queue, outgoing, incoming, garbage }
+}
+
+const nothing = { bodies: 0, shares: 0, queue: 0, outgoing: 0, incoming: 0, garbage: 0 }
+
+test('S28 keys: text keeps its UTF-16 order and comes back exactly, lone surrogates included', () => {
+  const any = fc.oneof(
+    fc.string({ unit: 'binary' }),
+    fc.string({ unit: fc.nat(0xffff).map((n) => String.fromCharCode(n)) }),
+  )
+  fc.assert(
+    fc.property(any, any, (a, b) => {
+      assert.equal(textOfCodeUnitBytes(codeUnitBytes(a)), a)
+      const order = Buffer.compare(codeUnitBytes(a), codeUnitBytes(b))
+      assert.equal(order, a < b ? -1 : a > b ? 1 : 0)
+    }),
+  )
+})
+
+test('S28 keys: parts of variable size never run into each other', () => {
+  const part = fc.uint8Array({ maxLength: 6 })
+  fc.assert(
+    fc.property(part, part, part, part, (a, b, c, d) => {
+      const one = Buffer.concat([lengthPrefixed(a), b])
+      const other = Buffer.concat([lengthPrefixed(c), d])
+      const same = Buffer.compare(a, c) === 0 && Buffer.compare(b, d) === 0
+      assert.equal(Buffer.compare(one, other) === 0, same)
+    }),
+  )
+})
+
+test('keys: a long name becomes a hash that no short name can be', () => {
+  const prefix = new Uint8Array(16)
+  const long = nameKey(prefix, new Uint8Array(5000).fill(7))
+  assert.ok(long.length < 100)
+  const lookAlike = nameKey(prefix, long.subarray(17))
+  assert.notEqual(Buffer.compare(long, lookAlike), 0)
+  assert.notEqual(Buffer.compare(long, nameKey(prefix, new Uint8Array(5001).fill(7))), 0)
+})
+
+test('keys: numbers up to 2^53 - 1 are ordered and come back', () => {
+  const number = fc.maxSafeNat()
+  fc.assert(
+    fc.property(number, number, (a, b) => {
+      assert.equal(readNumber(numberBytes(a), 0), a)
+      assert.equal(Buffer.compare(numberBytes(a), numberBytes(b)), Math.sign(a - b))
+    }),
+  )
+})
+
+test('a directory is used by one process at a time, and free again after close', async (t) => {
+  const directory = folder(t)
+  const first = engineIn(t, directory)
+  assert.throws(
+    () => openEmbedded({ directory, node: nodeA, clock: fakeClock(start).clock }),
+    /in use by another process/,
+  )
+  await first.close()
+  await engineIn(t, directory).close()
+})
+
+test('data of another format is refused with one clear line and left as it is', async (t) => {
+  const directory = folder(t)
+  await engineIn(t, directory).close()
+  const path = join(directory, 'store.mdb')
+  const root = openLmdb<Uint8Array, Uint8Array>({ path, noSubdir: true, encoding: 'binary', keyEncoding: 'binary' })
+  const meta = root.openDB<Uint8Array, Uint8Array>({ name: 'meta', encoding: 'binary', keyEncoding: 'binary' })
+  await meta.put(Buffer.from('format'), Buffer.from('99'))
+  await root.close()
+  for (let i = 0; i < 2; i++) {
+    assert.throws(
+      () => openEmbedded({ directory, node: nodeA, clock: fakeClock(start).clock }),
+      (error: Error) => /holds data of format 99; this version reads format 1$/.test(error.message),
+    )
+  }
+})
+
+test('the store is readable by its owner only', async (t) => {
+  const directory = join(folder(t), 'made')
+  await engineIn(t, directory).close()
+  assert.equal(statSync(directory).mode & 0o077, 0)
+  assert.equal(statSync(join(directory, 'store.mdb')).mode & 0o077, 0)
+})
+
+test('a body is stored once for all its queues and is gone when the last of them is done with it', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const sessions = await Promise.all(['a', 'b', 'c'].map((id) => open(engine, id)))
+  await engine.hot.commit(
+    commit({
+      bodies: [bytes('shared'), bytes('for nobody'), bytes('for one')],
+      appends: sessions.map(({ record }, i) => ({
+        session: record.uid,
+        messages: i === 0 ? [delivery(0), delivery(2)] : [delivery(0)],
+      })),
+    }),
+  )
+  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 2, shares: 1, queue: 4 })
+  for (const [i, { fence, record }] of sessions.entries()) {
+    assert.equal((await queued(engine, record.uid))[0], 'shared')
+    const upTo = (await engine.queue.read(record.uid, null, everything)).at(-1)?.position as Position
+    await engine.hot.commit(commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo }] }] }))
+    const { bodies } = await leftovers(engine)
+    assert.equal(bodies, i === 2 ? 0 : 1)
+  }
+  assert.deepEqual(await leftovers(engine), nothing)
+})
+
+test('a message dropped in the very commit that brought it leaves nothing behind', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const queue = { maximumMessages: 1, maximumBytes: 100, overflow: 'dropOldest' } as const
+  const { record, fence } = await open(engine, 'a', { queue })
+  await engine.hot.commit(appending(record.uid, '1', '2', '3'))
+  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 1, queue: 1 })
+  const [last] = await engine.queue.read(record.uid, null, everything)
+  await engine.hot.commit(
+    commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo: last?.position as Position }] }] }),
+  )
+  assert.deepEqual(await leftovers(engine), nothing)
+})
+
+test('whatever ends a session, its messages and exchanges are swept, in steps and over restarts', async (t) => {
+  const directory = folder(t)
+  let engine = engineIn(t, directory)
+  const texts = Array.from({ length: 1200 }, (_, i) => `${i}`)
+  const fill = async (id: string, overflow: 'dropOldest' | 'endSession' = 'dropOldest') => {
+    const queue = { maximumMessages: 1201, maximumBytes: 1 << 20, overflow }
+    const opened = await open(engine, id, { queue })
+    await engine.hot.commit(appending(opened.record.uid, ...texts))
+    const [first] = await engine.queue.read(opened.record.uid, null, { messages: 1, bytes: 1 })
+    await engine.hot.commit(
+      commit({
+        owner: [
+          {
+            fence: opened.fence,
+            operations: [
+              { kind: 'incoming', packetIdentifier: 1, body: bytes('in') },
+              { kind: 'outgoing', packetIdentifier: 2, position: first?.position as Position, phase: 'sent' },
+            ],
+          },
+        ],
+      }),
+    )
+    return opened
+  }
+  const closed = await fill('closed')
+  await engine.sessions.close(closed.fence, { now: start, expiryIntervalSeconds: 0, will: 'discard' })
+  await engine.sessions.remove((await fill('removed')).record.uid, 'any')
+  await engine.sessions.discard((await fill('discarded')).record.uid, 'any', start)
+  await fill('clean')
+  await open(engine, 'clean', { cleanStart: true })
+  const overflowing = await fill('overflowing', 'endSession')
+  await engine.hot.commit(appending(overflowing.record.uid, 'one', 'too many'))
+  await fill('purged')
+  const stays = await open(engine, 'stays', { namespace: 'f'.repeat(32) as never })
+  await engine.hot.commit(appending(stays.record.uid, 'kept'))
+  const purging = engine.purge(namespace)
+  await purging
+  await engine.abort()
+  engine = engineIn(t, directory)
+  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 1, queue: 1 })
+  assert.deepEqual(await queued(engine, stays.record.uid), ['kept'])
+})
+
+test('nothing of a session stays when it is gone', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const before = engine.statistics()
+  const { record, fence } = await open(engine, 'a', { will: will('w', 9) })
+  await engine.hot.commit(
+    commit({ owner: [{ fence, operations: [{ kind: 'subscriptions', subscriptions: [subscription('a')] }] }] }),
+  )
+  await engine.sessions.close(fence, { now: start, expiryIntervalSeconds: 60, will: 'keep' })
+  await engine.sessions.willDone(record.uid, after(9))
+  assert.equal(engine.statistics()['wills'], 0)
+  await engine.sessions.remove(record.uid, 'any')
+  await leftovers(engine)
+  const { operations: _, meta: __, ...rest } = engine.statistics()
+  const { operations: ___, meta: ____, ...expected } = before
+  assert.deepEqual(rest, expected)
+})
+
+test('sessions that end with their connection never touch the disk, unless they have a will', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const { fence } = await open(engine, 'a', { expiryIntervalSeconds: 0 })
+  assert.equal(engine.statistics()['sessions'], 0)
+  await engine.sessions.close(fence, { now: start, expiryIntervalSeconds: 0, will: 'discard' })
+  const willing = await open(engine, 'b', { expiryIntervalSeconds: 0, will: will('w') })
+  assert.equal(engine.statistics()['wills'], 1)
+  await engine.sessions.close(willing.fence, { now: start, expiryIntervalSeconds: 0, will: 'discard' })
+  assert.equal(engine.statistics()['wills'], 0)
+  assert.equal(engine.statistics()['sessions'], 0)
+})
+
+test('a will outlives the crash of a session that was only its connection’s', async (t) => {
+  const directory = folder(t)
+  const engine = engineIn(t, directory)
+  const { record } = await open(engine, 'a', { expiryIntervalSeconds: 0, will: will('w') })
+  await engine.abort()
+  const again = engineIn(t, directory)
+  const due = again.sessions.dueBefore(start, 10)
+  assert.deepEqual(
+    due.map(({ uid, will }) => [uid, text(will?.body ?? bytes(''))]),
+    [[record.uid, 'w']],
+  )
+})
+
+test('acknowledgements that may wait are written by themselves, and with close', async (t) => {
+  const fake = fakeClock(start)
+  const directory = folder(t)
+  const engine = engineIn(t, directory, { clock: fake.clock })
+  const { record, fence } = await open(engine, 'a')
+  await engine.hot.commit(appending(record.uid, '1', '2', '3'))
+  const [one, two] = await engine.queue.read(record.uid, null, everything)
+  engine.hot.acknowledgeSoon(fence, one?.position as Position)
+  assert.equal(fake.pendingTimers, 1)
+  fake.advance(250)
+  await engine.hot.commit(commit({}))
+  assert.deepEqual(await queued(engine, record.uid), ['2', '3'])
+  engine.hot.acknowledgeSoon(fence, two?.position as Position)
+  await engine.close()
+  assert.deepEqual(await queued(engineIn(t, directory), record.uid), ['3'])
+})
+
+test('a disk that is nearly full takes nothing new, and still what makes room', async (t) => {
+  const fake = fakeClock(start)
+  let free = 1000
+  const engine = engineIn(t, folder(t), {
+    clock: fake.clock,
+    reserveBytes: 500,
+    freeBytes: () => ({ free, total: 10_000 }),
+  })
+  const { record, fence } = await open(engine, 'a')
+  await engine.hot.commit(appending(record.uid, '1'))
+  free = 400
+  fake.advance(1000)
+  assert.deepEqual(engine.health(), { writable: false, reason: 'diskAlmostFull' })
+  await rejects(engine.hot.commit(appending(record.uid, '2')), 'unavailable')
+  await rejects(engine.hot.commit(retaining('t', 'x')), 'unavailable')
+  const held = [{ kind: 'incoming', packetIdentifier: 1, body: bytes('x') }] as const
+  await rejects(engine.hot.commit(commit({ owner: [{ fence, operations: held }] })), 'unavailable')
+  const [one] = await engine.queue.read(record.uid, null, everything)
+  const done = [{ kind: 'acknowledge', upTo: one?.position as Position }] as const
+  await engine.hot.commit(commit({ owner: [{ fence, operations: done }] }))
+  await engine.hot.commit(commit({ retain: [{ namespace, topicName: 't', body: null, expiresAt: null }] }))
+  await open(engine, 'a')
+  free = 1000
+  fake.advance(1000)
+  assert.equal(engine.health().writable, true)
+  await engine.hot.commit(appending(record.uid, '2'))
+  assert.deepEqual(await queued(engine, record.uid), ['2'])
+})
+
+test('after a failure the store itself finds out when it can be written again', async (t) => {
+  const fake = fakeClock(start)
+  let fault: 'refuse' | null = 'refuse'
+  const engine = engineIn(t, folder(t), { clock: fake.clock, fault: () => fault })
+  await rejects(engine.hot.commit(commit({})), 'unavailable')
+  assert.equal(engine.health().writable, false)
+  await fake.run(1000)
+  assert.equal(engine.health().writable, false)
+  fault = null
+  await fake.run(1000)
+  for (let i = 0; i < 1000 && !engine.health().writable; i++) await fake.settle()
+  assert.equal(engine.health().writable, true)
+  assert.equal(fake.pendingTimers, 0)
+})
+
+test('a job that breaks an invariant fails alone; its neighbours in the transaction are applied once', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const { record } = await open(engine, 'a')
+  const outcomes = await Promise.allSettled([
+    engine.hot.commit(appending(record.uid, '1')),
+    engine.hot.commit(commit({ appends: [{ session: record.uid, messages: [delivery(7)] }] })),
+    open(engine, 'b'),
+    engine.registry.write({ put: [{ key: 'k', value: bytes('v') }], remove: [{ key: 'k' }], claim: [], release: [] }),
+    engine.hot.commit(appending(record.uid, '2')),
+  ])
+  assert.deepEqual(
+    outcomes.map(({ status }) => status),
+    ['fulfilled', 'rejected', 'fulfilled', 'rejected', 'fulfilled'],
+  )
+  assert.deepEqual(await queued(engine, record.uid), ['1', '2'])
+  assert.equal(engine.registry.get('k'), undefined)
+})
+
+test('a backup is made while the store is in use, opens elsewhere and never replaces a file', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const { record } = await open(engine, 'a')
+  await engine.hot.commit(appending(record.uid, 'before'))
+  const directory = folder(t)
+  const path = join(directory, 'store.mdb')
+  let writing = true
+  const writer = (async () => {
+    while (writing) await engine.hot.commit(appending(record.uid, 'meanwhile'))
+  })()
+  await engine.backup(path)
+  writing = false
+  await writer
+  await assert.rejects(engine.backup(path), /would replace/)
+  assert.deepEqual(
+    readdirSync(directory).filter((name) => name.includes('unfinished')),
+    [],
+  )
+  const copy = engineIn(t, directory)
+  assert.equal((await queued(copy, record.uid))[0], 'before')
+  assert.equal(copy.sessions.find(namespace, 'a')?.uid, record.uid)
+  assert.ok(existsSync(path))
+})
+
+test('operation ids are forgotten in the end, oldest first', { timeout: 60_000 }, async (t) => {
+  const engine = engineIn(t, folder(t))
+  const first = commit({})
+  await engine.hot.commit(first)
+  for (let round = 0; round < 17; round++) {
+    await Promise.all(Array.from({ length: 4000 }, () => engine.hot.commit(commit({}))))
+  }
+  const { operations = 0 } = engine.statistics()
+  assert.ok(operations >= 65_000 && operations <= 67_000, `${operations} remembered`)
+})
