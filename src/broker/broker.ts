@@ -9,6 +9,7 @@ import type { Random } from '../ports/random.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { HandshakeFailure, Transport } from '../ports/transport.ts'
 import type { Webhook } from '../ports/webhook.ts'
+import type { ResourceChange } from '../registry/registry.ts'
 import type { RegistryView } from '../registry/view.ts'
 import { sessionOverflow, shuttingDown, takenOver } from './close-cause.ts'
 import { Commits } from './commits.ts'
@@ -19,6 +20,7 @@ import { Namespaces } from './namespaces.ts'
 import { BrokerOperations, type Operations } from './operations.ts'
 import { Publishing } from './publish.ts'
 import { RefusalQueue } from './refusal-queue.ts'
+import { Rejudge } from './rejudge.ts'
 import { SessionEnds } from './session-end.ts'
 import { followStore } from './store-followers.ts'
 import { TimerWheel } from './timers.ts'
@@ -31,7 +33,7 @@ export interface BrokerParts {
   readonly registry: {
     readonly view: RegistryView
     /** Called after a write is visible in `view` and before it is answered. */
-    onChange(callback: () => void): Stop
+    onChange(callback: (changes: readonly ResourceChange[]) => void): Stop
   }
   readonly clock: Clock
   readonly random: Random
@@ -60,9 +62,10 @@ export function createBroker(parts: BrokerParts): Broker {
   const core = build(parts, () => onEmpty())
   const stops: Stop[] = [
     followStore(core),
-    parts.registry.onChange(() => {
+    parts.registry.onChange((changes) => {
       core.turn.begin()
-      core.namespaces.registryChanged()
+      for (const namespace of core.namespaces.registryChanged()) core.rejudge.onNamespaceGone(namespace)
+      core.rejudge.onChange(changes)
     }),
   ]
   core.wills.start()
@@ -99,6 +102,7 @@ export function createBroker(parts: BrokerParts): Broker {
       cancel()
       for (const connection of [...core.connections]) connection.transport.destroy()
       core.wills.stop()
+      core.rejudge.stop()
       core.deadlines.stop()
       for (const stop of stops) stop()
     },
@@ -162,5 +166,6 @@ function build(
   } as Mutable<Core>
   core.sessionEnds = new SessionEnds(core)
   core.wills = new Wills(core)
+  core.rejudge = new Rejudge(core)
   return core
 }

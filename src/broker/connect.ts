@@ -8,15 +8,16 @@ import { type ConnectSecrets, passwordLooksLikeToken } from '../auth/secrets.ts'
 import { toUnixSeconds, unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
-import { parseTopicName } from '../mqtt/topic.ts'
-import type { OpenOutcome, OpenSession, SessionUid, StoredWill } from '../ports/engine.ts'
+import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
+import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
 import { connectFault, negotiate } from './connack.ts'
 import { answerRefused, sessionRefusal, unknownNamespace, willRefusal } from './connect-refusal.ts'
 import type { Connection } from './connection.ts'
+import { grantsOf } from './held-rights.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
-import { coversHeldRights } from './rejudge.ts'
+import type { Subscription } from './router.ts'
 import { OnlineSession } from './session.ts'
 import { SessionEntry } from './session-table.ts'
 import { StoredOutgoing } from './stored-outgoing.ts'
@@ -72,7 +73,7 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     if (again.outcome === 'refused') answerRefused(connection, packet, { kind: 'decision', refused: again })
     return
   }
-  admit(connection, namespace, packet, evidence, again, opened)
+  admit(connection, namespace, packet, evidence, again, opened, will.topicName)
 }
 
 /** A rejected promise of the world and a bug of ours both end this one connection. */
@@ -138,14 +139,14 @@ async function gather(
 }
 
 type WillOutcome =
-  | { readonly outcome: 'ok'; readonly stored: StoredWill | null }
+  | { readonly outcome: 'ok'; readonly stored: StoredWill | null; readonly topicName: TopicName | null }
   | { readonly outcome: 'refused'; readonly refused: Refused }
 
 /** A will is authorized now and again when it is due (S37). */
 function willOf(connection: Connection, namespace: Namespace, packet: ConnectPacket, accepted: Accepted): WillOutcome {
   const { core } = connection
   const { will } = packet
-  if (will === null) return { outcome: 'ok', stored: null }
+  if (will === null) return { outcome: 'ok', stored: null, topicName: null }
   const parsed = parseTopicName(will.topicName)
   const fault = parsed.ok
     ? topicFault(parsed.value, Buffer.byteLength(parsed.value), namespace.limits)
@@ -162,7 +163,7 @@ function willOf(connection: Connection, namespace: Namespace, packet: ConnectPac
     }
   }
   const owner = sessionOwnerOf(accepted.principal)
-  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner) }
+  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner), topicName: parsed.value }
 }
 
 /** Null: the store could not; the peer was told. */
@@ -205,7 +206,9 @@ async function openSession(
   try {
     const outcome = await core.engine.sessions.open(request)
     if (outcome.kind !== 'opened' || !outcome.present) return outcome
-    if (coversHeldRights(core, namespace, principal, outcome.record)) return outcome
+    const rights = core.rights.rightsOf(principal, view)
+    const held = subscriptionsOf(outcome.record)
+    if (held !== null && grantsOf(rights, held.values(), null) !== null) return outcome
     // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
     await core.engine.sessions.remove(outcome.record.uid, { epoch: outcome.fence.epoch })
     core.sessionEnds.takeOver(outcome, namespace)
@@ -231,6 +234,7 @@ function admit(
   evidence: ConnectEvidence,
   accepted: Accepted,
   opened: Extract<OpenOutcome, { kind: 'opened' }>,
+  willTopic: TopicName | null,
 ): void {
   const { core } = connection
   const { record } = opened
@@ -252,6 +256,7 @@ function admit(
     acceptance: accepted,
     fence: opened.fence,
     record,
+    willTopic,
     version: packet.protocolVersion,
     maximumPacketSizeBytes: packet.properties.maximumPacketSizeBytes ?? 0xfff_ffff,
     receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
@@ -266,11 +271,12 @@ function admit(
       username: evidence.username,
     },
   })
-  for (const stored of record.subscriptions) {
-    const subscription = parseStored(stored)
-    if (subscription !== null) session.subscriptions.set(stored.topicFilter, subscription)
+  for (const [topicFilter, subscription] of subscriptionsOf(record) ?? []) {
+    session.subscriptions.set(topicFilter, subscription)
   }
   sessions.connected(session)
+  core.rejudge.add(session)
+  core.rejudge.held(session)
   if (opened.queue === 'stored') session.stored = new StoredOutgoing(session, core, opened.inflight)
   namespace.counters.connects++
 
@@ -295,4 +301,15 @@ function admit(
     sequenceNumber: record.sequenceNumber,
   })
   session.stored?.pump()
+}
+
+/** Null: the store holds a filter that is none. */
+function subscriptionsOf({ subscriptions }: SessionRecord): ReadonlyMap<string, Subscription> | null {
+  const parsed = new Map<string, Subscription>()
+  for (const stored of subscriptions) {
+    const subscription = parseStored(stored)
+    if (subscription === null) return null
+    parsed.set(stored.topicFilter, subscription)
+  }
+  return parsed
 }

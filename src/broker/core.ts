@@ -13,6 +13,7 @@ import type { DecisionRecorder } from './decision-recorder.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Publishing } from './publish.ts'
 import type { RefusalQueue } from './refusal-queue.ts'
+import type { Rejudge } from './rejudge.ts'
 import type { SessionEnds } from './session-end.ts'
 import type { TimerWheel } from './timers.ts'
 import type { Turn } from './turn.ts'
@@ -67,6 +68,7 @@ export interface Core {
   readonly refusals: RefusalQueue
   readonly sessionEnds: SessionEnds
   readonly wills: Wills
+  readonly rejudge: Rejudge
   /** CONNECT deadline and Keep Alive. */
   readonly deadlines: TimerWheel<Connection>
   readonly connections: Set<Connection>

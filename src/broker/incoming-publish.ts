@@ -175,13 +175,15 @@ export class IncomingPublish implements PublishOrigin {
     const { namespace, principal } = this.#session
     if (slot.stamp === namespace.registryStamp) return true
     if (!areCurrent(slot.rights, principal, namespace.view)) {
-      slot.rights = this.#core.rights.rightsOf(principal, namespace.view)
-      const authorization = authorize(slot.rights, 'publish', slot.topicName)
+      const rights = this.#core.rights.rightsOf(principal, namespace.view)
+      const authorization = authorize(rights, 'publish', slot.topicName)
       if (authorization.outcome === 'denied') {
+        // The slot keeps its old rights: an alias may still lead here, and must be refused again.
         this.#topics.forget(slot)
         this.#deny(authorization)
         return false
       }
+      slot.rights = rights
     }
     slot.stamp = namespace.registryStamp
     return true

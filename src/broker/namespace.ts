@@ -2,6 +2,7 @@ import type { NamespaceId, StoredSubscription } from '../ports/engine.ts'
 import type { NamespaceLimits } from '../registry/profile.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import { DecisionLog } from './decision-log.ts'
+import { HeldRights } from './held-rights.ts'
 import { Router, type Subscription } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
 import { TopicNames } from './topic-trie.ts'
@@ -32,6 +33,7 @@ export class Namespace {
   readonly sessions = new SessionTable()
   /** Topics of retained messages; the messages are in the store. */
   readonly retained = new TopicNames<true>()
+  readonly heldRights = new HeldRights()
   readonly decisions: DecisionLog
   readonly counters: Counters = {
     published: 0,

@@ -18,6 +18,7 @@ export class SessionEnds {
   end(session: OnlineSession, cause: CloseCause): void {
     const { namespace, record } = session
     namespace.sessions.disconnected(session)
+    this.#core.rejudge.delete(session)
     session.stored?.stop()
     if (!session.entry.isStored) this.#forget(session, namespace)
     this.#core.events.emit({
@@ -68,6 +69,7 @@ export class SessionEnds {
     const { entry } = session
     for (const subscription of entry.subscriptions.values()) namespace.router.remove(entry, subscription)
     entry.subscriptions.clear()
+    namespace.heldRights.delete(entry)
     namespace.sessions.delete(entry.uid)
   }
 

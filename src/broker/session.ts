@@ -1,10 +1,12 @@
 import type { Accepted } from '../auth/decision.ts'
 import type { ConnectEvidence } from '../auth/evidence.ts'
 import type { Principal } from '../auth/principal.ts'
+import type { Rights } from '../auth/rights.ts'
 import type { UnixMillis } from '../base/time.ts'
 import type { ProtocolVersion } from '../mqtt/packet.ts'
 import { patchPacketIdentifier } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
+import type { TopicName } from '../mqtt/topic.ts'
 import type { Fence, SessionRecord } from '../ports/engine.ts'
 import type { CloseCause } from './close-cause.ts'
 import type { PeerFacts } from './decision-recorder.ts'
@@ -41,6 +43,7 @@ export interface SessionFacts {
   readonly acceptance: Accepted
   readonly fence: Fence
   readonly record: SessionRecord
+  readonly willTopic: TopicName | null
   readonly version: ProtocolVersion
   /** Towards the client. */
   readonly maximumPacketSizeBytes: number
@@ -72,6 +75,10 @@ export class OnlineSession {
   readonly queue: MemoryQueue
   /** As agreed at CONNECT, or as DISCONNECT changed it; null: never expires. */
   expiryIntervalSeconds: number | null
+  /** Of the will that CONNECT set; null: none. */
+  readonly willTopic: TopicName | null
+  /** Rights under which everything it holds was found allowed; null: not judged yet. */
+  heldBy: Rights | null = null
   #waiting: Resumable[] = []
   /** Null: the queue is in memory. */
   stored: StoredOutgoing | null = null
@@ -89,6 +96,7 @@ export class OnlineSession {
     this.maximumPacketSizeBytes = facts.maximumPacketSizeBytes
     this.link = facts.link
     this.peer = facts.peer
+    this.willTopic = facts.willTopic
     this.expiryIntervalSeconds = facts.record.expiryIntervalSeconds
     this.outbox = facts.link.outbox
     this.inflight = new OutgoingInflight(

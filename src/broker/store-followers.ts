@@ -16,12 +16,14 @@ export function followStore(core: Core): Stop {
       if (subscriptions === null) {
         if (entry === undefined) return
         namespace.setSubscriptions(entry, [])
+        namespace.heldRights.delete(entry)
         namespace.sessions.delete(uid)
         return
       }
       if (entry === undefined) {
         entry = new SessionEntry(uid, clientId, true)
         namespace.sessions.add(entry)
+        namespace.heldRights.set(entry, null, namespace.view)
       }
       const parsed: Subscription[] = []
       for (const stored of subscriptions) {

@@ -160,8 +160,9 @@ export function onUnsubscribe(connection: Connection, session: OnlineSession, pa
 
 /** The session's filters take effect, then `answer`: in process at once, else when they are durable. */
 function store(connection: Connection, session: OnlineSession, answer: () => void): void {
-  const { commits } = connection.core
+  const { commits, rejudge } = connection.core
   const { entry, namespace, subscriptions } = session
+  rejudge.held(session)
   if (!entry.isStored) {
     namespace.setSubscriptions(entry, [...subscriptions.values()])
     answer()

@@ -26,6 +26,7 @@ import type {
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
+import type { ResourceChange } from '../../src/registry/registry.ts'
 import type { NamespaceView, RegistryView } from '../../src/registry/view.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
 import { issue, noon } from '../auth/certificates.ts'
@@ -76,7 +77,7 @@ export interface House {
   readonly broker: ReturnType<typeof createBroker>
   readonly events: readonly BrokerEvent[]
   /** The registry changed; what it says now is what the namespaces say. */
-  changed(): void
+  changed(...changes: readonly Partial<ResourceChange>[]): void
   /** A transport whose peer has not said anything yet. */
   open(options?: ClientOptions): TestClient
   /** Connects and expects success. */
@@ -119,7 +120,7 @@ export function start({ options, all, clock, world, node, seed }: StartOptions):
     seen.push(event)
     if (event.kind === 'bug') throw event.error
   })
-  let onChange = (): void => {}
+  let onChange: (changes: readonly ResourceChange[]) => void = () => {}
   const parts: BrokerParts = {
     settings: {
       ...defaultSettings,
@@ -150,7 +151,17 @@ export function start({ options, all, clock, world, node, seed }: StartOptions):
     engine,
     broker,
     events: seen,
-    changed: () => onChange(),
+    changed: (...changes) =>
+      onChange(
+        changes.map((change) => ({
+          change: 'updated',
+          namespace: (all[0] as BrokerNamespace).id,
+          type: 'clients',
+          uid: `uid-${change.name}`,
+          name: '',
+          ...change,
+        })),
+      ),
     open: (client = {}) => new TestClient(self, client),
     async connect(client = {}) {
       const opened = new TestClient(self, client)
