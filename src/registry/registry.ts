@@ -33,7 +33,7 @@ import {
   type StoredNamespace,
 } from './stored.ts'
 import type { RegistryView } from './view.ts'
-import { Writer } from './writer.ts'
+import { type WriteOutcome, Writer } from './writer.ts'
 
 export interface RegistryParts {
   readonly store: RegistryStore
@@ -219,7 +219,7 @@ class StoreRegistry implements Registry {
     const result = settled(outcome)
     if (!result.ok) return result
     this.#afterWrite([result.value])
-    return ok(this.#withEtag(result.value))
+    return ok(withEtag(result.value, outcome))
   }
 
   async transact(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>> {
@@ -248,7 +248,7 @@ class StoreRegistry implements Registry {
     const result = settled(outcome)
     if (!result.ok) return result
     this.#afterWrite(result.value)
-    return ok(result.value.map((changed) => this.#withEtag(changed)))
+    return ok(result.value.map((changed) => withEtag(changed, outcome)))
   }
 
   rehearse(changes: readonly Change[], author: Author): Result<readonly Changed[], RegistryFailure> {
@@ -328,14 +328,6 @@ class StoreRegistry implements Registry {
   #parentMissing(id: ResourceId): RegistryFailure {
     const parent = parentOf(this.#store, id)
     return parent.ok ? notFound(id) : parent.error
-  }
-
-  /** The resource as it stands: while it was staged it had no revision. */
-  #withEtag(changed: Changed): Changed {
-    if (changed.resource === null || changed.resource.etag !== '') return changed
-    const now = this.get(changed.id)
-    const etag = now.ok && now.value.uid === changed.resource.uid ? now.value.etag : ''
-    return { ...changed, resource: { ...changed.resource, etag } }
   }
 
   #afterWrite(changes: readonly Changed[]): void {
@@ -420,12 +412,14 @@ function applyAll(
   return problems.length > 0 ? err(invalid(problems)) : ok(done)
 }
 
-function settled<Value>(
-  outcome:
-    | { readonly kind: 'done'; readonly value: Result<Value, RegistryFailure> }
-    | { readonly kind: 'conflict' }
-    | { readonly kind: 'unavailable'; readonly error: Error },
-): Result<Value, RegistryFailure> {
+/** What was staged has no revision until it is written. */
+function withEtag(changed: Changed, outcome: WriteOutcome<unknown>): Changed {
+  const revision = outcome.kind === 'done' ? outcome.revision : null
+  if (revision === null || changed.resource === null || changed.resource.etag !== '') return changed
+  return { ...changed, resource: changed.resource.withEtag(etagOf(revision)) }
+}
+
+function settled<Value>(outcome: WriteOutcome<Result<Value, RegistryFailure>>): Result<Value, RegistryFailure> {
   switch (outcome.kind) {
     case 'done':
       return outcome.value

@@ -22,13 +22,32 @@ export interface ResourceDocument {
   readonly properties: Readonly<Record<string, unknown>>
 }
 
-export interface Resource {
+/** One resource as it was or is; its document is made when it is asked for. */
+export class Resource {
   readonly id: ResourceId
   readonly type: ResourceType
   readonly uid: string
   /** Changes with every write of the resource; opaque, without quotes. Empty while the write is only planned. */
   readonly etag: string
-  readonly document: ResourceDocument
+  readonly #write: () => ResourceDocument
+  #document: ResourceDocument | null = null
+
+  constructor(id: ResourceId, stored: Pick<Stored, 'type' | 'uid'>, etag: string, write: () => ResourceDocument) {
+    this.id = id
+    this.type = stored.type
+    this.uid = stored.uid
+    this.etag = etag
+    this.#write = write
+  }
+
+  get document(): ResourceDocument {
+    this.#document ??= this.#write()
+    return this.#document
+  }
+
+  withEtag(etag: string): Resource {
+    return new Resource(this.id, this, etag, this.#write)
+  }
 }
 
 /** Turns records into what callers see. `hostname` tells the MQTT host of a namespace, or null without a domain. */
@@ -40,13 +59,9 @@ export function etagOf(revision: Revision | bigint): string {
 
 export function namespaceResource(stored: StoredNamespace, etag: string, hostname: HostnameOf): Resource {
   const id = namespaceId({ ...stored, namespace: stored.name })
-  const { location, tags, sku, identity } = stored
-  return {
-    id,
-    type: 'namespaces',
-    uid: stored.uid,
-    etag,
-    document: {
+  return new Resource(id, stored, etag, () => {
+    const { location, tags, sku, identity } = stored
+    return {
       ...envelope(id, 'namespaces', stored),
       location,
       tags,
@@ -58,27 +73,22 @@ export function namespaceResource(stored: StoredNamespace, etag: string, hostnam
         provisioningState: 'Succeeded',
         sealgate: namespaceSettingsDocument(stored.settings),
       },
-    },
-  }
+    }
+  })
 }
 
 export function childResource(stored: StoredChild, namespace: StoredNamespace, etag: string): Resource {
-  const id = childId({ ...namespace, namespace: namespace.name }, stored.type, stored.name)
-  return {
-    id,
-    type: stored.type,
-    uid: stored.uid,
-    etag,
-    document: {
-      ...envelope(id, stored.type, stored),
-      systemData: systemDataDocument(stored.systemData),
-      properties: {
-        ...childProperties(stored),
-        provisioningState: 'Succeeded',
-        ...(Object.keys(stored.settings).length > 0 ? { sealgate: stored.settings } : {}),
-      },
+  const { subscriptionId, resourceGroup, name } = namespace
+  const id = childId({ subscriptionId, resourceGroup, namespace: name }, stored.type, stored.name)
+  return new Resource(id, stored, etag, () => ({
+    ...envelope(id, stored.type, stored),
+    systemData: systemDataDocument(stored.systemData),
+    properties: {
+      ...childProperties(stored),
+      provisioningState: 'Succeeded',
+      ...(Object.keys(stored.settings).length > 0 ? { sealgate: stored.settings } : {}),
     },
-  }
+  }))
 }
 
 /** The properties that the type itself has, as a document writes them. */

@@ -7,6 +7,7 @@ import {
   encodeStored,
   Index,
   keyOf,
+  namespaceKey,
   type Stored,
   type StoredNamespace,
   type StoredOf,
@@ -36,6 +37,7 @@ const page = 512
  */
 export class Stage implements RecordReader {
   readonly #base: Stage | RevisionReader
+  readonly #namespaces = new Map<string, StoredNamespace | undefined>()
   /** Null: removed. */
   readonly #records = new Map<string, Uint8Array | null>()
   /** By index, then value. Null: released. */
@@ -80,12 +82,22 @@ export class Stage implements RecordReader {
     return this.#base instanceof Stage ? this.#base.revision(key) : (this.#base.get(key)?.revision ?? null)
   }
 
+  /** Decoded once per stage: nothing below changes while work goes on, because it never waits. */
+  namespace(uid: string): StoredNamespace | undefined {
+    const key = namespaceKey(uid)
+    if (!this.#records.has(key) && this.#base instanceof Stage) return this.#base.namespace(uid)
+    if (!this.#namespaces.has(key)) this.#namespaces.set(key, readStored(this, key) as StoredNamespace | undefined)
+    return this.#namespaces.get(key)
+  }
+
   put(key: string, value: Uint8Array): void {
     this.#records.set(key, value)
+    this.#namespaces.delete(key)
   }
 
   remove(key: string): void {
     this.#records.set(key, null)
+    this.#namespaces.delete(key)
   }
 
   claim(index: string, value: string, owner: string): void {
@@ -98,7 +110,10 @@ export class Stage implements RecordReader {
 
   /** Hands everything to the stage below. */
   mergeInto(below: Stage): void {
-    for (const [key, value] of this.#records) below.#records.set(key, value)
+    for (const [key, value] of this.#records) {
+      below.#records.set(key, value)
+      below.#namespaces.delete(key)
+    }
     for (const [index, claims] of this.#claims) {
       const target = below.#claimsOf(index)
       for (const [value, owner] of claims) target.set(value, owner)
@@ -150,8 +165,8 @@ export function putStored(stage: Stage, stored: Stored): void {
 /** Ignores case. */
 export function findNamespace(reader: RecordReader, name: string): StoredNamespace | undefined {
   const uid = reader.lookup(Index.NamespaceName, name.toLowerCase())
-  const stored = uid === undefined ? undefined : readStored(reader, `namespace ${uid}`)
-  return stored?.type === 'namespaces' ? stored : undefined
+  if (uid === undefined) return undefined
+  return reader instanceof Stage ? reader.namespace(uid) : (readStored(reader, namespaceKey(uid)) as StoredNamespace)
 }
 
 export function findChild<Type extends ChildType>(

@@ -71,6 +71,12 @@ export function namespaceSettingsDocument({
   }
 }
 
+const known = new WeakMap<NamespaceSettings, { readonly capacity: number; readonly limits: NamespaceLimits }>()
+
 export function limitsOfSettings(settings: NamespaceSettings, capacity: number): NamespaceLimits {
-  return limitsOf(settings.profile, settings.overrides, capacity)
+  const found = known.get(settings)
+  if (found?.capacity === capacity) return found.limits
+  const limits = limitsOf(settings.profile, settings.overrides, capacity)
+  known.set(settings, { capacity, limits })
+  return limits
 }
