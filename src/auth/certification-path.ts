@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { assert } from '../base/assert.ts'
 import { formatUnixSeconds, type UnixSeconds } from '../base/time.ts'
 import type { NamespaceView, RegisteredCaCertificate } from '../registry/view.ts'
@@ -42,17 +42,13 @@ export function judgePath(asked: PathQuestion): PathVerdict | null {
   return verdict
 }
 
-/** Everything but time that the search depends on (S15). */
+/** Everything but time that the search depends on (S15). Digests are of one length, so their sequence has one reading. */
 function keyOf({ leaf, sent, issuers, view, skew }: PathQuestion): string {
-  const hash = createHash('sha256')
-  const length = Buffer.alloc(4)
-  for (const der of [leaf.der, ...sent]) {
-    length.writeUInt32BE(der.length)
-    hash.update(length).update(der)
-  }
+  let chain = leaf.sha256
+  for (const der of sent) chain += hash('sha256', der, 'hex')
   const accepted = issuers === null ? '*' : JSON.stringify([...issuers].sort())
   const { notBeforeSeconds, notAfterSeconds } = skew
-  return `${view.id} ${view.trustRevision} ${hash.digest('base64url')} ${notBeforeSeconds} ${notAfterSeconds} ${accepted}`
+  return `${view.id} ${view.trustRevision} ${chain} ${notBeforeSeconds} ${notAfterSeconds} ${accepted}`
 }
 
 function search({ leaf, sent, issuers, view, now, skew }: PathQuestion): PathVerdict {

@@ -10,10 +10,26 @@ export type Leaf =
   | { readonly kind: 'malformed'; readonly failure: CertificateFailure; readonly sha256: string }
   | { readonly kind: 'certificate'; readonly certificate: Certificate }
 
+const none: Leaf = { kind: 'none' }
+
+/**
+ * The reading of a chain as it stands in the evidence, for as long as that is kept: one CONNECT is judged at least
+ * twice (bench: mtls-connect). A pure function of the bytes, which nobody changes.
+ */
+const readings = new WeakMap<Uint8Array, Leaf>()
+
 export function readLeaf(evidence: ConnectEvidence): Leaf {
   const der = evidence.peerChain[0]
   // A plain listener proves no key: whatever claims to be a certificate there is none.
-  if (der === undefined || evidence.listener === 'mqtt-tcp') return { kind: 'none' }
+  if (der === undefined || evidence.listener === 'mqtt-tcp') return none
+  const known = readings.get(der)
+  if (known !== undefined) return known
+  const leaf = read(der)
+  readings.set(der, leaf)
+  return leaf
+}
+
+function read(der: Uint8Array): Leaf {
   const parsed = parseCertificate(der)
   if (parsed.ok) return { kind: 'certificate', certificate: parsed.value }
   return { kind: 'malformed', failure: parsed.error, sha256: hash('sha256', der, 'hex') }

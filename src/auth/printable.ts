@@ -9,11 +9,14 @@ export const printableBytes = 256
 // Controls (C0, DEL, C1), format characters (bidi, zero-width, BOM, tags), lone surrogates, line and paragraph
 // separators, noncharacters.
 const unprintable = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}\p{Noncharacter_Code_Point}]/u
+// What nearly every name consists of; shown as it is, one byte each (bench: mtls-connect).
+const plain = /^[\x20-\x7e]*$/
 const ellipsis = '…'
 const ellipsisBytes = 3
 
 /** Escaped and cut so that the result, its ellipsis included, is at most `limit` bytes of UTF-8. */
 export function printable(text: string, limit = printableBytes): string {
+  if (text.length <= limit && plain.test(text)) return text
   let shown = ''
   let bytes = 0
   // Length of `shown` up to which an ellipsis still fits behind it.
