@@ -127,6 +127,13 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       tokenVerifier: null,
       webhook: null,
     })
+    let isDrained = false
+    const drain = async (deadlineMs: number): Promise<void> => {
+      if (isDrained) return
+      isDrained = true
+      await broker.drain(deadlineMs)
+    }
+    undo.push(() => drain(0))
     const doors = await openDoors(config, adapters, broker, certificate, undo)
 
     const ready: ReadyFile = {
@@ -154,7 +161,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       log.write('info', 'stopping', {})
       if (readyFile !== null) removeReadyFile(readyFile)
       for (const door of [doors.mqtts, doors.mqttTcp]) door?.stopAccepting()
-      await broker.drain(config.drainTimeout * 1_000)
+      await drain(config.drainTimeout * 1_000)
       await undoAll()
       log.write('info', 'stopped', {})
     }
