@@ -1,4 +1,4 @@
-import type { RegistryStore, RegistryWrite } from '../ports/engine.ts'
+import { EngineError, type RegistryStore, type RegistryWrite } from '../ports/engine.ts'
 import { entriesOf } from './client-index.ts'
 import { recordsBelow } from './stage.ts'
 import { decodeStored, formatKey, Index, type StoredClient } from './stored.ts'
@@ -29,7 +29,13 @@ export async function prepareStore(store: RegistryStore, unicodeVersion: string)
   const mark = { format: formatVersion, unicodeVersion } satisfies Format
   const put = [{ key: formatKey, value: bytesOfText(JSON.stringify(mark)), ifRevision: record?.revision ?? null }]
   if (record === undefined) {
-    await store.write({ put, remove: [], claim: [], release: [] })
+    try {
+      await store.write({ put, remove: [], claim: [], release: [] })
+    } catch (error) {
+      // Another node marked the store at the same time: then it is no longer new.
+      if (!(error instanceof EngineError) || error.code !== 'conflict') throw error
+      return prepareStore(store, unicodeVersion)
+    }
     return { unicodeVersion: null, collisions: [] }
   }
   const found = JSON.parse(textOfBytes(record.value)) as { readonly format: number; readonly unicodeVersion: string }

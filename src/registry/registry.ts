@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Cancel, Clock } from '../ports/clock.ts'
 import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
 import type { Random } from '../ports/random.ts'
 import {
@@ -123,6 +123,8 @@ export interface Registry {
   close(): void
 }
 
+const purgeRetryMs = 5_000
+
 /** At most this many records are looked at for one page of a filtered list. */
 const scanLimit = 10_000
 
@@ -139,7 +141,9 @@ class StoreRegistry implements Registry {
   readonly #writer: Writer
   readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>()
   readonly #stop: Stop
+  readonly #timers = new Set<Cancel>()
   #purging: Promise<void> = Promise.resolve()
+  #closed = false
 
   constructor(parts: RegistryParts, report: OpenReport) {
     this.#parts = parts
@@ -296,6 +300,8 @@ class StoreRegistry implements Registry {
   }
 
   close(): void {
+    this.#closed = true
+    for (const cancel of this.#timers) cancel()
     this.#stop()
     this.#listeners.clear()
   }
@@ -336,9 +342,18 @@ class StoreRegistry implements Registry {
     }
   }
 
-  /** One after the other; an error of the store ends it until the next start. */
+  /** One after the other. What the store cannot write now is tried again; what is left at the end goes on at the next start. */
   #purge(namespaceUid: string): void {
-    this.#purging = this.#purging.then(() => purgeNamespace(this.#store, namespaceUid)).catch(() => undefined)
+    this.#purging = this.#purging
+      .then(() => purgeNamespace(this.#store, namespaceUid))
+      .catch(() => {
+        if (this.#closed) return
+        const cancel = this.#parts.clock.setTimer(purgeRetryMs, () => {
+          this.#timers.delete(cancel)
+          this.#purge(namespaceUid)
+        })
+        this.#timers.add(cancel)
+      })
   }
 
   #onWrite(changes: readonly RegistryChange[]): void {

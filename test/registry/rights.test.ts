@@ -50,6 +50,10 @@ test('EG 2.6 a topic space has one to ten templates; each wrong one is told', as
   const space = (topicTemplates: unknown) => put(registry, 'topicSpaces', 'sss', { topicTemplates })
   assert.deepEqual(briefly(await space(undefined)), ['properties.topicTemplates Required'])
   assert.deepEqual(briefly(await space([])), ['properties.topicTemplates Required'])
+  assert.deepEqual(briefly(await put(registry, 'topicSpaces', 'sss', { description: 5 })), [
+    'properties.description InvalidType',
+    'properties.topicTemplates Required',
+  ])
   assert.deepEqual(briefly(await space('a/#')), ['properties.topicTemplates InvalidType'])
   assert.deepEqual(briefly(await space(Array(11).fill('a'))), ['properties.topicTemplates TooMany'])
   assert.ok((await space(Array(10).fill('a'))).ok)

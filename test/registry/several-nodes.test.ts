@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
 import { EngineError, type RegistryStore, type RegistryWrite, type Revision } from '../../src/ports/engine.ts'
 import { entriesOf } from '../../src/registry/client-index.ts'
 import { openRegistry, type Registry } from '../../src/registry/registry.ts'
 import type { ChildType } from '../../src/registry/resource-id.ts'
 import { childNameEntry, decodeStored, factsOfKey, Index, type StoredChild } from '../../src/registry/stored.ts'
-import { author, failure, memoryStore, must, namespaceBody, ns, parts, put } from './support.ts'
+import { author, failure, memoryStore, must, namespaceBody, ns, parts, put, start } from './support.ts'
 
 /** A store that shows what its indexes hold, and can be made to lose or to fail. */
 class WatchedStore implements RegistryStore {
   readonly entries = new Map<string, string>()
   beforeWrite: (() => Promise<void>) | null = null
+  afterWrite: (() => void) | null = null
   fault: EngineError | null = null
   readonly #store = memoryStore()
 
@@ -42,6 +44,9 @@ class WatchedStore implements RegistryStore {
       if (this.entries.get(`${index} ${value}`) === owner) this.entries.delete(`${index} ${value}`)
     }
     for (const { index, value, owner } of write.claim) this.entries.set(`${index} ${value}`, owner)
+    const after = this.afterWrite
+    this.afterWrite = null
+    after?.()
     return revision
   }
 }
@@ -53,6 +58,13 @@ async function twoNodes(): Promise<{ store: WatchedStore; one: Registry; two: Re
   must(await one.put(ns('plant'), namespaceBody, author))
   return { store, one, two }
 }
+
+test('two nodes open a new store at the same time', async () => {
+  const store = memoryStore()
+  const [one, two] = await Promise.all([openRegistry(parts(store)), openRegistry(parts(store))])
+  must(await one.put(ns('plant'), namespaceBody, author))
+  assert.ok(two.view.namespaceByName('plant'))
+})
 
 test('a write that another node overtakes is judged again', async () => {
   const { store, one, two } = await twoNodes()
@@ -83,6 +95,25 @@ test('who is overtaken again and again is told so; a store that cannot write say
   assert.equal(failure(refused).kind, 'invalid')
   store.fault = null
   assert.equal(must(await put(one, 'clients', 'a', {})).change, 'created')
+})
+
+test('a purge that the store refuses is tried again later', async () => {
+  const store = new WatchedStore()
+  const { clock, advance } = fakeClock(start)
+  const registry = await openRegistry(parts(store, { clock }))
+  must(await registry.put(ns('plant'), namespaceBody, author))
+  must(await put(registry, 'clients', 'a', {}))
+  store.afterWrite = () => {
+    store.fault = new EngineError('unavailable', 'disk full')
+  }
+  must(await registry.delete(ns('plant'), author))
+  await registry.idle()
+  assert.equal(store.range('client ', null, 10).length, 1)
+  store.fault = null
+  advance(5_000)
+  await registry.idle()
+  assert.equal(store.range('client ', null, 10).length, 0)
+  registry.close()
 })
 
 test('an error of another kind is passed on and ends nothing', async () => {

@@ -11,7 +11,8 @@ export function readTopicSpace(properties: Fields, context: ReadContext): TopicS
   const description = readDescription(properties)
   const maximum = context.limits.maximumTemplatesPerTopicSpace
   const templates = properties.texts('topicTemplates', maximum) ?? []
-  if (templates.length === 0 && !properties.problems.some(({ target }) => target.startsWith(properties.path))) {
+  const given = properties.raw('topicTemplates')
+  if (given === undefined || (Array.isArray(given) && given.length === 0)) {
     properties.fail('topicTemplates', 'Required', `Write 1 to ${maximum} topic templates.`)
   }
   for (const [index, text] of templates.entries()) {
