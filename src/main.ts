@@ -1,4 +1,3 @@
-import { createMemoryWorld } from './adapters/memory/engine.ts'
 import { nodeClock } from './adapters/node/clock.ts'
 import { createEvents } from './adapters/node/events.ts'
 import { type NodeLog, nodeLog } from './adapters/node/log.ts'
@@ -54,7 +53,7 @@ export interface Running {
 /** Looked at this often: a made server certificate that is about to expire. */
 const renewalEveryMs = 12 * 3_600_000
 
-/** The machine's clock, randomness and log, and state in memory. */
+/** The machine's clock, randomness and log, and a store in the data directory. */
 export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { readonly log: NodeLog } {
   const clock = nodeClock()
   const log = nodeLog({ level: config.logLevel, form: 'auto' })
@@ -66,7 +65,10 @@ export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { rea
       onFailure: ({ kind, error }) => log.write('error', 'eventListenerFailed', { kind, error }),
     }),
     metrics: createMetrics(),
-    openEngine: async (node) => createMemoryWorld().engine(node, clock),
+    async openEngine(node, directory) {
+      const { openEmbedded } = await import('./adapters/embedded/engine.ts')
+      return openEmbedded({ node, directory, clock })
+    },
   }
 }
 
@@ -91,7 +93,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     const dev = config.mode === 'dev' ? prepareDev(directory, clock.now()) : null
 
     const nodeId = random.uid() as NodeId
-    const engine = await adapters.openEngine(nodeId, directory.path)
+    const engine = await openEngine(adapters, nodeId, directory.path)
     undo.push(() => engine.close())
     const registry = await openRegistry({
       store: engine.registry,
@@ -176,6 +178,15 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
   } catch (error) {
     await undoAll()
     throw error
+  }
+}
+
+/** A directory that another process holds, a store of a later version, a full disk: told in one line each. */
+async function openEngine(adapters: Adapters, node: NodeId, directory: string): Promise<Engine> {
+  try {
+    return await adapters.openEngine(node, directory)
+  } catch (error) {
+    throw new StartError([reasonOf(error)], error)
   }
 }
 

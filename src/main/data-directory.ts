@@ -12,6 +12,7 @@ import {
   writeFileSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
+import { type DirectoryLock, lockDirectory } from '../adapters/embedded/directory-lock.ts'
 import type { Config } from '../config.ts'
 import { codeOf, reasonOf, StartError } from './start-error.ts'
 
@@ -34,7 +35,7 @@ export function openDataDirectory(config: Pick<Config, 'mode' | 'dataDir' | 'res
   if (config.reset) wipe(dataDir)
   let fresh: boolean
   try {
-    fresh = mkdirSync(dataDir, { recursive: true, mode: 0o700 }) !== undefined || readdirSync(dataDir).length === 0
+    fresh = mkdirSync(dataDir, { recursive: true, mode: 0o700 }) !== undefined || isEmpty(dataDir)
   } catch (error) {
     throw new StartError([`data directory ${dataDir}: ${reasonOf(error)}`], error)
   }
@@ -56,6 +57,11 @@ export function openDataDirectory(config: Pick<Config, 'mode' | 'dataDir' | 'res
   return { path: dataDir, file: (...parts) => join(dataDir, ...parts) }
 }
 
+/** A wiped directory holds the lock and nothing else. */
+function isEmpty(directory: string): boolean {
+  return readdirSync(directory).every((name) => name === 'lock')
+}
+
 function isDevDirectory(directory: string): boolean {
   try {
     return statSync(join(directory, devMark)).isFile()
@@ -68,13 +74,23 @@ function isDevDirectory(directory: string): boolean {
 function wipe(directory: string): void {
   if (!isDevDirectory(directory)) {
     try {
-      if (readdirSync(directory).length === 0) return
+      if (isEmpty(directory)) return
     } catch (error) {
       if (codeOf(error) === 'ENOENT') return
     }
     throw new StartError([`--reset: ${directory} was not made by sealgate dev; nothing was removed`])
   }
-  for (const name of readdirSync(directory)) rmSync(join(directory, name), { recursive: true, force: true })
+  // Under the lock of the store: a broker that runs on the directory keeps it.
+  let lock: DirectoryLock
+  try {
+    lock = lockDirectory(directory)
+  } catch (error) {
+    throw new StartError([`--reset: ${reasonOf(error)}`], error)
+  }
+  for (const name of readdirSync(directory)) {
+    if (name !== 'lock') rmSync(join(directory, name), { recursive: true, force: true })
+  }
+  lock.release()
 }
 
 /** In one step: a reader sees the old content or the new, never a part, also after a crash. */

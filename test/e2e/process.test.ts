@@ -154,6 +154,24 @@ test('S68: serve refuses the data of dev with exit code 1', async (t) => {
   assert.match(stderr, /^sealgate serve: data directory .* was made by sealgate dev.*--adopt-dev-data/m)
 })
 
+test('S67: a restart keeps what was applied; a second process on the data is refused', async (t) => {
+  const directory = temporaryDirectory(t)
+  const templateFile = join(directory, 'plant.json')
+  const parts = { namespace: 'plant', caCertificates: {}, clients: { press: {} }, topicTemplates: ['machines/#'] }
+  writeFileSync(templateFile, JSON.stringify(template(parts)))
+  const first = await serve(directory, ['--apply', templateFile])
+  guarded(t, first.sealgate)
+  const { code, stderr } = sealgate('serve', '--data-dir', join(directory, 'data'), '--mqtts', '127.0.0.1:0')
+  assert.equal(code, 1)
+  assert.match(stderr, /^sealgate serve: the data directory is in use by another process: .*\n$/)
+  assert.equal(await first.sealgate.stop(), 0)
+  const second = await serve(directory, ['--apply', templateFile])
+  guarded(t, second.sealgate)
+  assert.equal((await second.sealgate.entry(({ event }) => event === 'applied'))['skipped'], true)
+  assert.equal(second.ready.namespace, 'plant')
+  assert.equal(await second.sealgate.stop(), 0)
+})
+
 test('dev prints commands that work as they stand', async (t) => {
   const directory = temporaryDirectory(t)
   const dev = guarded(

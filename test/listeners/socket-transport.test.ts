@@ -179,6 +179,27 @@ test('a peer that ends is told to the core once, and its socket is closed from o
   await once(client, 'close')
 })
 
+test('the end of a peer that does not read is told when nothing of ours is in the socket any more', async (t) => {
+  const time = fakeClock(unixMillis(0))
+  const { client, visitor } = await pair(t, await openDoor(t, 'tcp', { clock: time.clock, echo: false }))
+  hold(client)
+  while (visitor.transport.pendingBytes === 0) visitor.transport.write([Buffer.alloc(1 << 20)])
+  client.end('x')
+  await visitor.chunks.next()
+  while (time.pendingTimers === 0) await new Promise((resolve) => setImmediate(resolve))
+  let pendingAtEnd: number | null = null
+  const ended = visitor.ended.then((end) => {
+    pendingAtEnd = visitor.transport.pendingBytes
+    return end
+  })
+  await new Promise((resolve) => setImmediate(resolve))
+  assert.equal(pendingAtEnd, null)
+  assert.ok(visitor.transport.pendingBytes > 0)
+  time.advance(5_000)
+  assert.deepEqual(await ended, { kind: 'peerClosed' })
+  assert.equal(pendingAtEnd, 0)
+})
+
 test('a reset is told with its code', async (t) => {
   const { client, visitor } = await pair(t, await openDoor(t, 'tcp'))
   client.resetAndDestroy()

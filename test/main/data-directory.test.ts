@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { lockDirectory } from '../../src/adapters/embedded/directory-lock.ts'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
 import { openAdminToken } from '../../src/main/admin-token.ts'
 import { openDataDirectory, writeFileAtomically } from '../../src/main/data-directory.ts'
@@ -53,6 +54,15 @@ test('--reset empties what dev made, and is content with nothing to empty', (t) 
   open(path, 'dev', { reset: true })
   assert.equal(existsSync(join(path, 'dev')), false)
   open(path, 'dev')
+})
+
+test('--reset leaves a directory alone that a broker runs on', (t) => {
+  const path = newPath(t)
+  open(path, 'dev')
+  const lock = lockDirectory(path)
+  assert.throws(() => open(path, 'dev', { reset: true }), /--reset: the data directory is in use by another process/)
+  lock.release()
+  open(path, 'dev', { reset: true })
 })
 
 test('a path that cannot be a directory is one clear line', (t) => {
