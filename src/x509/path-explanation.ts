@@ -41,11 +41,14 @@ function follow(
   for (const issuer of [...graph.accepted, ...graph.intermediates()]) {
     if (!graph.mayIssue(issuer, path)) continue
     const isRegistered = graph.isRegistered(issuer)
-    const broken = whyNotVerified(graph, issuer, path)
-    if (broken !== null) {
-      const isTooWeak = broken.kind === 'certificateTooWeak'
-      if (isTooWeak || (isRegistered && keyIdentifiersMatch(issuer, child))) {
-        outcomes.add({ end: 'broken', path, faults: [...faults, broken] })
+    const weak = whyNotTried(graph, issuer, path)
+    if (weak !== null) {
+      outcomes.add({ end: 'broken', path, faults: [...faults, weak] })
+      continue
+    }
+    if (!graph.verifies(issuer, child)) {
+      if (isRegistered && keyIdentifiersMatch(issuer, child)) {
+        outcomes.add({ end: 'broken', path, faults: [...faults, wrongSignature(graph, issuer, path)] })
       }
       continue
     }
@@ -87,8 +90,8 @@ function linkFaults(
   return faults
 }
 
-/** Null: the signature of the last certificate is the candidate's. */
-function whyNotVerified(graph: PathGraph, issuer: Certificate, path: readonly Certificate[]): PathFault | null {
+/** What keeps the signature of the last certificate from being tried with the candidate's key; null: nothing. */
+function whyNotTried(graph: PathGraph, issuer: Certificate, path: readonly Certificate[]): PathFault | null {
   const child = path.at(-1)!
   const registered = graph.isRegistered(issuer)
   const weakness = keyWeakness(issuer.publicKeyFacts)
@@ -98,9 +101,12 @@ function whyNotVerified(graph: PathGraph, issuer: Certificate, path: readonly Ce
     return { kind: 'certificateTooWeak', certificate: issuer, position: path.length, registered, expected, presented }
   }
   const at = { certificate: child, position: path.length - 1, registered: graph.isRegistered(child) }
-  const weak = weakSignature(at)
-  if (weak !== null) return weak
-  if (graph.verifies(issuer, child)) return null
+  return weakSignature(at)
+}
+
+function wrongSignature(graph: PathGraph, issuer: Certificate, path: readonly Certificate[]): PathFault {
+  const child = path.at(-1)!
+  const at = { certificate: child, position: path.length - 1, registered: graph.isRegistered(child) }
   return chain('signature', at, `a signature by ${subjectOf(issuer)}`, 'a signature that does not verify')
 }
 

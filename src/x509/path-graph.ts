@@ -1,6 +1,7 @@
 import { bytesEqual } from '../base/bytes.ts'
 import type { UnixSeconds } from '../base/time.ts'
 import { type Certificate, isSelfIssued, parseCertificate } from './certificate.ts'
+import type { CertificateCache } from './certificate-cache.ts'
 import { ExtendedKeyUsage } from './extensions.ts'
 import { type ComparisonBudget, violatedConstraint } from './name-constraints.ts'
 import type { PathFault } from './path-failure.ts'
@@ -22,6 +23,8 @@ export interface PathRequest {
   /** OID that extKeyUsage must hold where it is present; default clientAuth. */
   readonly purpose?: string
   readonly limits?: Partial<PathLimits>
+  /** Saves reading and verifying the same sent intermediates for every device of a fleet; changes no verdict. */
+  readonly cache?: CertificateCache
 }
 
 export interface PathLimits {
@@ -123,7 +126,8 @@ export class PathGraph {
 
   /** Whether the signature under `child` is the issuer's; counted once per pair, false when the budget is used up. */
   verifies(issuer: Certificate, child: Certificate): boolean {
-    const known = this.#verified.get(child)?.get(issuer)
+    const { cache } = this.request
+    const known = this.#verified.get(child)?.get(issuer) ?? cache?.signature(child, issuer)
     if (known !== undefined) return known
     const scheme = signatureScheme(child.signatureAlgorithm)
     if (scheme === null) return false
@@ -136,6 +140,7 @@ export class PathGraph {
     this.#signatures++
     this.#work += cost
     const answer = verifySignature(scheme, child.tbsCertificate, child.signature, issuer)
+    cache?.rememberSignature(child, issuer, answer)
     const answers = this.#verified.get(child) ?? new Map<Certificate, boolean>()
     this.#verified.set(child, answers.set(issuer, answer))
     return answer
@@ -165,7 +170,7 @@ export class PathGraph {
   /** Sent certificates that can be read, registered ones that are no anchor here: each once. */
   intermediates(): readonly Certificate[] {
     if (this.#intermediates !== null) return this.#intermediates
-    const { sent, anchors, registered = [], leaf } = this.request
+    const { sent, anchors, registered = [], leaf, cache } = this.request
     const pool: Certificate[] = []
     const add = (certificate: Certificate) => {
       const same = (other: Certificate) => bytesEqual(other.der, certificate.der)
@@ -177,7 +182,7 @@ export class PathGraph {
     for (const der of sent.slice(0, this.limits.sentCertificates)) {
       octets += der.length
       if (octets > this.limits.sentOctets) break
-      const certificate = parseCertificate(der)
+      const certificate = cache === undefined ? parseCertificate(der) : cache.read(der)
       if (certificate.ok) add(certificate.value)
       else this.unread.push({ der, reason: certificate.error.reason })
     }

@@ -26,6 +26,9 @@ interface At {
   readonly registered: boolean
 }
 
+/** Of lists that a stranger can make long. */
+const maximumItemsShown = 8
+
 const maximumSerialBits = 159 // 20 octets of two's complement, RFC 5280 4.1.2.2
 
 /**
@@ -144,7 +147,8 @@ function* purposeFaults(at: At, { purpose }: RuleContext): Generator<PathFault> 
   const purposes = at.certificate.extendedKeyUsage
   if (purposes === null || purposes.includes(purpose) || purposes.includes(ExtendedKeyUsage.Any)) return
   const name = describePurpose(purpose)
-  const presented = `extKeyUsage ${purposes.map(describePurpose).join(', ') || 'without a purpose'}`
+  const shown = purposes.slice(0, maximumItemsShown).map(describePurpose).join(', ')
+  const presented = `extKeyUsage ${shown || 'without a purpose'}`
   yield { kind: 'purposeNotAllowed', ...at, expected: `extKeyUsage with ${name}, or none`, presented }
 }
 
@@ -175,7 +179,7 @@ function* criticalExtensionFaults(at: At): Generator<PathFault> {
   const oids = at.certificate.unknownCriticalExtensions
   if (oids.length === 0) return
   const expected = 'only critical extensions that are understood'
-  yield chain('unknownCriticalExtension', at, expected, oids.slice(0, 8).join(', '))
+  yield chain('unknownCriticalExtension', at, expected, oids.slice(0, maximumItemsShown).join(', '))
 }
 
 /** A violated rule of the certification path. */

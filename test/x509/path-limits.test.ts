@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import type { Certificate } from '../../src/x509/certificate.ts'
+import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
 import * as extension from '../../src/x509/extension-writer.ts'
 import { type CertificateAuthority, createCertificateAuthority } from '../../src/x509/issue.ts'
 import {
@@ -192,4 +193,22 @@ test('a limit never turns a refusal into an acceptance', () => {
   ]) {
     assert.equal(search(leaf, [middle.certificate], [root.certificate], { limits }).ok, false, JSON.stringify(limits))
   }
+})
+
+test('long names, long lists of purposes and many ways at once cost no more than the limits', () => {
+  const long = nameOfCommonName('\0'.repeat(5_000))
+  const purposes = Array.from({ length: 300 }, (_, index) => `1.3.6.1.4.1.55555.${index}`)
+  const extensions = authorityExtensions(null, extension.extendedKeyUsage(purposes))
+  const crowd = Array.from({ length: 10 }, (_, index) =>
+    forgeAuthority({ subject: long, key: key(10 + index), extensions }),
+  )
+  // Everybody signs everybody: all have one name, so each may have issued each.
+  const sent = crowd.map(({ privateKey }, index) => {
+    const above = crowd[(index + 1) % crowd.length]!
+    return forge({ issuer: { ...above }, subject: long, key: privateKey, extensions })
+  })
+  const leaf = forge({ issuer: crowd[0]!, extensions: leafExtensions() })
+  const { value: found, ms } = timedWarm(() => search(leaf, sent, [root.certificate]))
+  assert.ok(!found.ok)
+  assert.ok(ms < maximumMs, `${ms} ms`)
 })
