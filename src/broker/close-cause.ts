@@ -54,9 +54,10 @@ export const serverError: CloseCause = {
   will: 'publish',
 }
 
+/** DISCONNECT knows no 0x88 [MQTT-3.14.2-1]. */
 export const storeUnavailable: CloseCause = {
   reason: 'ServerError',
-  reasonCode: ReasonCode.ServerUnavailable,
+  reasonCode: ReasonCode.ServerBusy,
   will: 'publish',
 }
 

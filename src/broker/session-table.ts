@@ -21,6 +21,8 @@ export class SessionEntry {
   readonly isStored: boolean
   /** Null: no connection on this node. */
   online: OnlineSession | null = null
+  /** The store has it no more. */
+  isRemoved = false
   /** By filter as sent, share name included. */
   readonly subscriptions = new Map<string, Subscription>()
   /** Null: unknown, the last connection was another process's; what is queued may have been sent by it. */
@@ -61,6 +63,7 @@ export class SessionTable {
     if (session.entry.online !== session) return
     session.entry.online = null
     this.#online.delete(session.entry.uid)
+    if (session.entry.isRemoved) this.#byUid.delete(session.entry.uid)
   }
 
   byFence(fence: Fence): OnlineSession | undefined {

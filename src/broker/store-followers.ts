@@ -17,7 +17,9 @@ export function followStore(core: Core): Stop {
         if (entry === undefined) return
         namespace.setSubscriptions(entry, [])
         namespace.heldRights.delete(entry)
-        namespace.sessions.delete(uid)
+        // While it is connected here somebody still has to be told.
+        if (entry.online === null) namespace.sessions.delete(uid)
+        else entry.isRemoved = true
         return
       }
       if (entry === undefined) {

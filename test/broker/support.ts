@@ -70,6 +70,8 @@ export interface HouseOptions {
 }
 
 export interface House {
+  /** For a second node, or the same one after a restart: `start({ ...home.parts, … })`. */
+  readonly parts: StartOptions
   readonly namespace: BrokerNamespace
   readonly clock: FakeClock
   readonly world: MemoryWorld
@@ -108,7 +110,8 @@ export interface StartOptions {
 }
 
 /** A broker process over an existing world: a second node, or the same one after a restart. */
-export function start({ options, all, clock, world, node, seed }: StartOptions): House {
+export function start(startOptions: StartOptions): House {
+  const { options, all, clock, world, node, seed } = startOptions
   const engine = world.engine(node, clock.clock)
   const events = createEvents({
     onFailure: ({ error }) => {
@@ -145,6 +148,7 @@ export function start({ options, all, clock, world, node, seed }: StartOptions):
   }
   const broker = createBroker(parts)
   const self: House = {
+    parts: startOptions,
     namespace: all[0] as BrokerNamespace,
     clock,
     world,
