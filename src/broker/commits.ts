@@ -4,6 +4,7 @@ import {
   EngineError,
   type Fence,
   type HotPath,
+  type NamespaceId,
   type OwnerOperation,
   type QueuedDelivery,
   type RetainChange,
@@ -86,6 +87,14 @@ export class Commits {
     const messages = appends.get(session)
     if (messages === undefined) appends.set(session, [delivery])
     else messages.push(delivery)
+  }
+
+  /** A change of this retained topic is on its way to the store. */
+  changesRetained(namespace: NamespaceId, topicName: string): boolean {
+    const batches = this.#open === null ? this.#underWay : [...this.#underWay, this.#open]
+    return batches.some(({ retain }) =>
+      retain.some((change) => change.namespace === namespace && change.topicName === topicName),
+    )
   }
 
   retain(change: RetainChange): void {

@@ -75,7 +75,7 @@ export class IncomingPublish implements PublishOrigin {
     if (slot === null) return
     if (!this.#isAllowed(slot)) return
     if (view.retain || view.propertiesEnd > view.propertiesStart) {
-      const fault = overLimit(view, session.namespace)
+      const fault = overLimit(view, slot.topicName, session.namespace)
       if (fault !== null) {
         this.#refuse(fault, 'a property or the retained message is over its limit')
         return

@@ -16,7 +16,7 @@ export function topicFault(text: string, lengthBytes: number, limits: NamespaceL
 }
 
 /** Limits of a PUBLISH's properties and of a retained message; null: all kept. */
-export function overLimit(view: PublishView, namespace: Namespace): ReasonCode | null {
+export function overLimit(view: PublishView, topicName: string, namespace: Namespace): ReasonCode | null {
   const { limits } = namespace
   if (
     view.responseTopicEnd - view.responseTopicStart > limits.maximumResponseTopicBytes ||
@@ -30,6 +30,6 @@ export function overLimit(view: PublishView, namespace: Namespace): ReasonCode |
   if (!limits.retainAvailable) return ReasonCode.RetainNotSupported
   const size = view.end - view.payloadStart
   if (size > limits.maximumRetainedMessageBytes) return ReasonCode.QuotaExceeded
-  if (size > 0 && namespace.retained.size >= limits.maximumRetainedMessages) return ReasonCode.QuotaExceeded
-  return null
+  if (size === 0 || namespace.retained.size < limits.maximumRetainedMessages) return null
+  return namespace.retained.get(topicName) === undefined ? ReasonCode.QuotaExceeded : null
 }

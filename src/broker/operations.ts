@@ -142,7 +142,7 @@ export class BrokerOperations implements Operations {
     while ((frame[bodyStart] as number) >= 0x80) bodyStart++
     const failure = view.read(frame, 0, bodyStart + 1, frame.length, 5)
     assert(failure === null, 'what was encoded can be read')
-    const exceeded = overLimit(view, namespace)
+    const exceeded = overLimit(view, topicName, namespace)
     if (exceeded !== null) return Promise.resolve(err({ kind: 'overLimit', reasonCode: exceeded }))
     return new Promise((resolve) => {
       const origin = {

@@ -241,6 +241,8 @@ export class Outbox {
       for (let i = 0; i < this.#count; i++) this.#unpin(i)
       this.#count = 0
       this.#waitingBytes -= written
+      // Who stopped because too much waited goes on.
+      if (written > this.#boundBytes) this.#owner.onOutboxDrained()
       return
     }
     this.#held = this.#arenas.slice(0, this.#count)

@@ -142,8 +142,18 @@ export class Wills {
     })
   }
 
+  /** What expired is removed, unless somebody is about to replace it. */
+  #reapRetained(): void {
+    const { engine, commits, turn } = this.#core
+    for (const { namespace, topicName } of engine.retained.expiredBefore(turn.now, perLook)) {
+      if (commits.changesRetained(namespace, topicName)) continue
+      commits.retain({ namespace, topicName, body: null, expiresAt: null })
+    }
+  }
+
   async #reap(): Promise<void> {
     const { engine, namespaces, turn } = this.#core
+    this.#reapRetained()
     for (;;) {
       const now = turn.now
       const due = engine.sessions.dueBefore(now, perLook)
