@@ -3,10 +3,12 @@ import { createEvents } from './adapters/node/events.ts'
 import { type NodeLog, nodeLog } from './adapters/node/log.ts'
 import { createMetrics } from './adapters/node/metrics.ts'
 import { nodeRandom } from './adapters/node/random.ts'
+import type { MetricsSource } from './api/parts.ts'
+import type { Api } from './api/server.ts'
 import { type Broker, createBroker } from './broker/broker.ts'
 import { defaultSettings } from './broker/core.ts'
-import { type Config, flagOf, packageVersion, type SettingName } from './config.ts'
-import { AcceptLimiter } from './listeners/accept-limiter.ts'
+import { type Config, type Endpoint, flagOf, packageVersion, type SettingName } from './config.ts'
+import { AcceptLimiter, plainAddress } from './listeners/accept-limiter.ts'
 import type { DoorOptions, Listening } from './listeners/front.ts'
 import { listenTcp } from './listeners/tcp.ts'
 import { listenTls } from './listeners/tls.ts'
@@ -17,6 +19,7 @@ import { checkClock, watchClock } from './main/clock-check.ts'
 import { openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
+import { openManagement } from './main/management.ts'
 import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-file.ts'
 import { openServerCertificate, type ServerCertificateSource } from './main/server-certificate.ts'
 import { codeOf, reasonOf, StartError } from './main/start-error.ts'
@@ -36,7 +39,7 @@ export interface Adapters {
   readonly random: Random
   readonly log: Log
   readonly events: Events
-  readonly metrics: Metrics
+  readonly metrics: Metrics & MetricsSource
   /** The place where state lives; given the data directory once it is ours. */
   openEngine(node: NodeId, dataDirectory: string): Promise<Engine>
 }
@@ -136,7 +139,26 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       await broker.drain(deadlineMs)
     }
     undo.push(() => drain(0))
-    const doors = await openDoors(config, adapters, broker, certificate, undo)
+    const rates = {
+      perAddressPerSecond: config.handshakeRatePerAddress,
+      perAddressBurst: config.handshakeBurstPerAddress,
+      totalPerSecond: config.handshakeRate,
+      totalBurst: config.handshakeBurst,
+    }
+    const limiter = new AcceptLimiter(rates, () => clock.monotonicMs())
+    const contexts = new TlsContexts(certificate.current)
+    const doors = await openDoors(config, adapters, broker, certificate, contexts, limiter, undo)
+    const https = await openHttps(config, (endpoint) =>
+      openManagement(config, endpoint, contexts, {
+        ...adapters,
+        registry,
+        store: engine.registry,
+        operations: broker.operations,
+        administratorHash: token.hash,
+        admit: (address) => limiter.admit(plainAddress(address)) === 'admitted',
+      }),
+    )
+    undo.push(async () => https?.close())
 
     const ready: ReadyFile = {
       pid: process.pid,
@@ -144,7 +166,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       namespace: defaultNamespaceOf(config, registry),
       mqtts: doors.mqtts && { host: doors.mqtts.host, port: doors.mqtts.port },
       wss: null,
-      https: null,
+      https: https && { host: https.host, port: https.port },
       mqttTcp: doors.mqttTcp && { host: doors.mqttTcp.host, port: doors.mqttTcp.port },
       caFile: certificate.caFile,
       tokenFile: token.file,
@@ -162,7 +184,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     const stop = async (): Promise<void> => {
       log.write('info', 'stopping', {})
       if (readyFile !== null) removeReadyFile(readyFile)
-      for (const door of [doors.mqtts, doors.mqttTcp]) door?.stopAccepting()
+      for (const door of [doors.mqtts, doors.mqttTcp, https]) door?.stopAccepting()
       await drain(config.drainTimeout * 1_000)
       await undoAll()
       log.write('info', 'stopped', {})
@@ -200,18 +222,14 @@ async function openDoors(
   adapters: Adapters,
   broker: Broker,
   certificate: ServerCertificateSource,
+  contexts: TlsContexts,
+  limiter: AcceptLimiter,
   undo: (() => void | Promise<void>)[],
 ): Promise<Doors> {
   const { clock, log } = adapters
-  const rates = {
-    perAddressPerSecond: config.handshakeRatePerAddress,
-    perAddressBurst: config.handshakeBurstPerAddress,
-    totalPerSecond: config.handshakeRate,
-    totalBurst: config.handshakeBurst,
-  }
   const common = {
     clock,
-    limiter: new AcceptLimiter(rates, () => clock.monotonicMs()),
+    limiter,
     maximumConnections: config.maximumConnections,
   }
   const open = async (
@@ -226,7 +244,6 @@ async function openDoors(
     undo.push(() => listening.close())
     return listening
   }
-  const contexts = new TlsContexts(certificate.current)
   let cancelRenewal = (): void => {}
   const renew = (): void => {
     const renewed = certificate.renew(clock.now())
@@ -251,13 +268,20 @@ async function openDoors(
   return { mqtts, mqttTcp }
 }
 
+/** Null: there is no management API. */
+async function openHttps(config: Config, open: (endpoint: Endpoint) => Promise<Api>): Promise<Api | null> {
+  const { https } = config
+  if (https === null) return null
+  return listenOrExplain('https', https.host, https.port, (host) => open({ host, port: https.port }))
+}
+
 /** A machine without IPv6 has no `::`; all its interfaces are `0.0.0.0`. */
-async function listenOrExplain(
+async function listenOrExplain<Door>(
   name: SettingName,
   host: string,
   port: number,
-  listen: (host: string) => Promise<Listening>,
-): Promise<Listening> {
+  listen: (host: string) => Promise<Door>,
+): Promise<Door> {
   try {
     return await listen(host)
   } catch (error) {

@@ -1,0 +1,87 @@
+import type { Result } from '../../base/result.ts'
+import type { Changed } from '../../registry/change.ts'
+import type { RegistryFailure } from '../../registry/failure.ts'
+import type { Resource } from '../../registry/resource.ts'
+import { formatResourceId, fullType, namespaceId, type ResourceId, typeOf } from '../../registry/resource-id.ts'
+import { audit, authorOf } from '../house.ts'
+import { type Answer, type Call, empty, json } from '../route.ts'
+import { failed } from './error.ts'
+import { etagHeader, readCondition } from './etag.ts'
+
+/** What all six resources share: read, write and delete one of them. */
+
+export function namespaceOf({ params, house }: Call): ResourceId {
+  return namespaceId({
+    subscriptionId: house.parts.settings.subscriptionId,
+    // The spelling that the group was made with; the request's may be another.
+    resourceGroup: house.groups.find(params['resourceGroupName'] ?? '')?.name ?? params['resourceGroupName'] ?? '',
+    namespace: params['namespaceName'] ?? '',
+  })
+}
+
+export function getResource(call: Call, id: ResourceId): Answer {
+  const found = call.house.parts.registry.get(id)
+  return found.ok ? resourceAnswer(200, found.value) : failed(found.error)
+}
+
+export function resourceAnswer(status: number, resource: Resource, warnings: Changed['warnings'] = []): Answer {
+  const { document } = resource
+  return json(status, warnings.length === 0 ? document : { ...document, warnings }, etagHeader(resource))
+}
+
+/** PUT and PATCH answer when everything is done: every poller of Azure's clients is content with that. */
+export async function writeResource(call: Call, kind: 'put' | 'patch', id: ResourceId): Promise<Answer> {
+  const condition = readCondition(call.headers)
+  if (!condition.ok) return condition.error
+  const { registry } = call.house.parts
+  const options = {
+    apiVersion: call.apiVersion,
+    ...(condition.value === null ? {} : { condition: condition.value }),
+  }
+  const done = await registry[kind](id, call.body ?? {}, authorOf(call), options)
+  auditChange(call, id, 'write', done)
+  if (!done.ok) return failed(done.error)
+  const { resource, change, warnings } = done.value
+  if (resource === null) throw new Error('a write leaves a resource')
+  return resourceAnswer(change === 'created' ? 201 : 200, resource, warnings)
+}
+
+export async function deleteResource(call: Call, id: ResourceId): Promise<Answer> {
+  const condition = readCondition(call.headers)
+  if (!condition.ok) return condition.error
+  const options = condition.value === null ? {} : { condition: condition.value }
+  const done = await call.house.parts.registry.delete(id, authorOf(call), options)
+  if (done.ok || done.error.kind !== 'notFound') auditChange(call, id, 'delete', done)
+  if (done.ok) return empty(200)
+  // A delete that comes twice is done twice.
+  return done.error.kind === 'notFound' || done.error.kind === 'parentNotFound' ? empty(204) : failed(done.error)
+}
+
+function auditChange(
+  call: Call,
+  id: ResourceId,
+  verb: 'write' | 'delete',
+  done: Result<Changed, RegistryFailure>,
+): void {
+  const facts = { action: `${fullType(typeOf(id))}/${verb}`, resource: formatResourceId(id) }
+  if (!done.ok) {
+    audit(call, { ...facts, outcome: done.error.kind })
+    return
+  }
+  const { change, before, resource, warnings } = done.value
+  audit(call, {
+    ...facts,
+    outcome: change,
+    revisionBefore: before?.etag ?? null,
+    revisionAfter: resource?.etag ?? null,
+    ...(warnings.length === 0 ? {} : { warnings: warnings.map(({ code }) => code) }),
+  })
+}
+
+/** For parts of a larger request, which are audited one by one. */
+export function auditAll(call: Call, changes: readonly Changed[]): void {
+  for (const changed of changes) {
+    if (changed.change === 'unchanged') continue
+    auditChange(call, changed.id, changed.change === 'deleted' ? 'delete' : 'write', { ok: true, value: changed })
+  }
+}

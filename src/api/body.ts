@@ -1,0 +1,34 @@
+import { err, ok, type Result } from '../base/result.ts'
+import { parseJson } from '../registry/strict-json.ts'
+import { armError } from './arm/error.ts'
+import type { Answer, Body } from './route.ts'
+
+/**
+ * Reads a request's body. The content type is not asked: every client of Azure sends JSON, and some say something else.
+ *
+ * @returns undefined when there is none
+ */
+export function readBody(body: Body | undefined, bytes: Uint8Array | undefined): Result<unknown, Answer> {
+  if (bytes === undefined || bytes.length === 0) {
+    if (body?.required !== true) return ok(undefined)
+    return err(armError(400, 'InvalidRequestContent', 'The request has no content. Send a JSON document.'))
+  }
+  if (body === undefined) return ok(undefined)
+  let text: string
+  try {
+    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
+  } catch {
+    return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
+  }
+  if (body.text === true) return ok(text)
+  const parsed = parseJson(text, body.dialect ?? 'json')
+  if (!parsed.ok) {
+    const { line, column, message } = parsed.error
+    const target = `line ${line}, column ${column}`
+    return err(armError(400, 'InvalidRequestContent', `The content is not JSON. At ${target}: ${message}`, { target }))
+  }
+  if (typeof parsed.value !== 'object' || parsed.value === null || Array.isArray(parsed.value)) {
+    return err(armError(400, 'InvalidRequestContent', 'The content is JSON, but not an object.'))
+  }
+  return parsed
+}

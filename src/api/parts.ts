@@ -1,0 +1,99 @@
+import type { SecureContextOptions } from 'node:tls'
+import type { Operations } from '../broker/operations.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { RegistryStore, Stop } from '../ports/engine.ts'
+import type { Events } from '../ports/events.ts'
+import type { Log } from '../ports/log.ts'
+import type { Labels } from '../ports/metrics.ts'
+import type { Random } from '../ports/random.ts'
+import type { Registry } from '../registry/registry.ts'
+
+/** What the management API is made of; `main.ts` brings it. */
+export interface ApiParts {
+  readonly registry: Registry
+  /** For our own small records: tokens, resource groups, deployments. */
+  readonly store: RegistryStore
+  readonly operations: Operations
+  readonly clock: Clock
+  readonly random: Random
+  readonly log: Log
+  readonly events: Events
+  readonly metrics: MetricsSource
+  /** SHA-256 of the built-in administrator's token. */
+  readonly administratorHash: Uint8Array
+  readonly tls: TlsSource
+  readonly settings: ApiSettings
+  /** Asked for each new connection before any work; false cuts it. */
+  readonly admit?: (remoteAddress: string) => boolean
+}
+
+export interface ApiSettings {
+  readonly host: string
+  /** 0: any free port. */
+  readonly port: number
+  readonly version: string
+  readonly subscriptionId: string
+  /** A resource group that exists without having been made. */
+  readonly resourceGroup: string
+  /** Base of absolute links; null: what the request's Host header says. */
+  readonly publicUrl: string | null
+  /** A namespace's host is `<namespace>.<domain>`. */
+  readonly domain: string | null
+  readonly maximumConnections: number
+  readonly handshakeTimeoutMs: number
+  /** `/metrics` without a token: for a server that only this machine reaches. */
+  readonly openMetrics: boolean
+  readonly limits?: Partial<ApiLimits>
+}
+
+export interface ApiLimits {
+  /** Bytes of a request's body; templates have a limit of their own. */
+  readonly bodyBytes: number
+  readonly templateBytes: number
+  /** From the first byte of a request to the last one of its headers, and of its body. */
+  readonly headersTimeoutMs: number
+  readonly requestTimeoutMs: number
+  /** An idle connection is closed after this long. */
+  readonly keepAliveTimeoutMs: number
+  /** How long a stop waits for the requests that are under way. */
+  readonly closeTimeoutMs: number
+  /** Requests per second of one principal, and how many at once. */
+  readonly requestsPerSecond: number
+  readonly requestBurst: number
+  /** Failed authentications per second of one source address, and how many at once. */
+  readonly failuresPerSecond: number
+  readonly failureBurst: number
+  /** Dry runs of a CONNECT per second of one principal, and how many at once: each may search a certification path. */
+  readonly explainsPerSecond: number
+  readonly explainBurst: number
+}
+
+export const defaultLimits: ApiLimits = {
+  bodyBytes: 4 * 1_048_576,
+  templateBytes: 25 * 1_048_576,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 120_000,
+  keepAliveTimeoutMs: 72_000,
+  closeTimeoutMs: 5_000,
+  requestsPerSecond: 5_000,
+  requestBurst: 10_000,
+  failuresPerSecond: 1,
+  failureBurst: 20,
+  explainsPerSecond: 20,
+  explainBurst: 40,
+}
+
+/** The server certificate and how TLS is spoken, which changes when the certificate is renewed. */
+export interface TlsSource {
+  readonly options: SecureContextOptions
+  onChange(callback: () => void): Stop
+}
+
+export interface MetricsSource {
+  snapshot(): readonly {
+    readonly name: string
+    readonly help: string
+    readonly type: 'counter' | 'gauge'
+    readonly series: readonly { readonly labels: Labels; readonly value: number }[]
+  }[]
+}

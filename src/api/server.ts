@@ -1,0 +1,298 @@
+import type { Server } from 'node:https'
+import type { AddressInfo, Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  type HTTPMethods,
+} from 'fastify'
+import { type Admitted, admit, identify } from './access/gate.ts'
+import { armError } from './arm/error.ts'
+import { unknownPath } from './arm/unknown-path.ts'
+import { readBody } from './body.ts'
+import { createHouse, type House } from './house.ts'
+import type { ApiParts } from './parts.ts'
+import { baseUrlOf, correlationHeaders, isMisdirected } from './request.ts'
+import { type Answer, type Call, Query, type Route } from './route.ts'
+import { routes } from './routes.ts'
+import { SocketWatch } from './socket-watch.ts'
+
+export interface Api {
+  readonly host: string
+  readonly port: number
+  /** `/readyz` says no, nothing new is accepted; what is under way goes on. */
+  stopAccepting(): void
+  /** Answers what is under way, for a bounded time, and closes everything. */
+  close(): Promise<void>
+}
+
+/** What the gate said, kept from the first hook to the handler. */
+interface Entry extends Admitted {
+  readonly query: Query
+  readonly baseUrl: string
+}
+
+const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS']
+
+/** Opens the management API: HTTPS only, no client certificate is asked for, no session is resumed. */
+export async function openApi(parts: ApiParts): Promise<Api> {
+  const { settings, tls, log, random } = parts
+  let closing = false
+  const house = createHouse(parts, () => !closing)
+  const { limits } = house
+  const sockets = new SocketWatch()
+
+  const app = fastify({
+    https: {
+      ...tls.options,
+      ALPNProtocols: ['http/1.1'],
+      handshakeTimeout: settings.handshakeTimeoutMs,
+      headersTimeout: limits.headersTimeoutMs,
+      maxHeaderSize: 32_768,
+    },
+    requestTimeout: limits.requestTimeoutMs,
+    keepAliveTimeout: limits.keepAliveTimeoutMs,
+    bodyLimit: limits.bodyBytes,
+    logger: false,
+    exposeHeadRoutes: false,
+    genReqId: () => uuidOf(random.uid()),
+    return503OnClosing: false,
+    routerOptions: {
+      caseSensitive: false,
+      ignoreTrailingSlash: true,
+      ignoreDuplicateSlashes: true,
+      // A Client Identifier in a path may be long; the limit of all headers together is the real one.
+      maxParamLength: 16_384,
+      querystringParser: () => ({}),
+    },
+    frameworkErrors: (error, request, reply) => {
+      send(reply as FastifyReply, request as FastifyRequest, mapError(house, error, request as FastifyRequest))
+    },
+    clientErrorHandler: answerBrokenRequest,
+  }) as unknown as FastifyInstance<Server>
+
+  app.removeAllContentTypeParsers()
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addHook('onSend', async (_request, reply) => {
+    // A connection kept alive would hold the stop up for as long as its client likes.
+    if (closing) reply.header('connection', 'close')
+  })
+  app.addHook('onRequest', async (_request, reply) => sockets.begun(reply.raw))
+  for (const route of routes) addRoute(app, house, route)
+  for (const [path, allowed] of methodsByPath()) {
+    app.route({
+      method: methods.filter((method) => !allowed.includes(method)),
+      url: path,
+      handler: (request, reply) => {
+        const message = `${request.method} is not allowed here. Allowed: ${allowed.join(', ')}.`
+        send(reply, request, armError(405, 'MethodNotAllowed', message, { headers: { allow: allowed.join(', ') } }))
+      },
+    })
+  }
+  app.setNotFoundHandler((request, reply) => send(reply, request, notFound(house, request)))
+  app.setErrorHandler((error: FastifyError, request, reply) => send(reply, request, mapError(house, error, request)))
+
+  const { server } = app
+  server.maxConnections = settings.maximumConnections
+  sockets.watch(server, parts.admit ?? (() => true))
+  const forgetTls = tls.onChange(() => server.setSecureContext(tls.options))
+  try {
+    await app.listen({ host: settings.host, port: settings.port, backlog: 511 })
+  } catch (error) {
+    forgetTls()
+    await app.close()
+    throw error
+  }
+  const { address, port } = server.address() as AddressInfo
+
+  const stopAccepting = (): void => {
+    if (closing) return
+    closing = true
+    server.close()
+    server.closeIdleConnections()
+  }
+  return {
+    host: address,
+    port,
+    stopAccepting,
+    async close() {
+      stopAccepting()
+      forgetTls()
+      if (!(await sockets.end(parts.clock, limits.closeTimeoutMs))) log.write('warn', 'apiCloseTimedOut', {})
+      await app.close()
+    },
+  }
+}
+
+function addRoute(app: FastifyInstance<Server>, house: House, route: Route): void {
+  const method: HTTPMethods[] = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]
+  const bodyLimit = route.body?.limit === undefined ? house.limits.bodyBytes : house.limits[route.body.limit]
+  const entries = new WeakMap<FastifyRequest, Entry>()
+  app.route({
+    method,
+    url: patternOf(route),
+    bodyLimit,
+    onRequest: async (request, reply) => {
+      const entered = enter(house, route, request, bodyLimit)
+      if ('answer' in entered) return send(reply, request, entered.answer)
+      entries.set(request, entered)
+      return undefined
+    },
+    handler: async (request, reply) => {
+      const entry = entries.get(request) as Entry
+      const body = readBody(route.body, request.body instanceof Uint8Array ? request.body : undefined)
+      const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
+      return send(reply, request, answer)
+    },
+  })
+}
+
+function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: number): Entry | { answer: Answer } {
+  if (isMisdirected(house, request)) {
+    const message = 'The Host header names another namespace than the TLS connection was opened for.'
+    return { answer: armError(421, 'MisdirectedRequest', message) }
+  }
+  const query = new Query(searchOf(request))
+  const baseUrl = baseUrlOf(house, request)
+  const { authorization } = request.headers
+  const admitted = admit(house, route, {
+    authorization,
+    remoteAddress: request.ip,
+    params: request.params as Record<string, string>,
+    query,
+    baseUrl,
+  })
+  if (!admitted.ok) {
+    if (admitted.error.status === 403) logDenied(house, request, route)
+    return { answer: admitted.error }
+  }
+  const { 'content-length': length, 'content-encoding': encoding } = request.headers
+  // Answered here, the rest of the content is read and dropped, so that the client gets to see why.
+  if (Number(length ?? 0) > bodyLimit) return { answer: tooLarge(bodyLimit) }
+  if (encoding !== undefined && encoding !== 'identity') {
+    const message = `The content encoding ${JSON.stringify(encoding)} is not supported. Send the content as it is.`
+    return { answer: armError(415, 'UnsupportedMediaType', message, { target: 'Content-Encoding' }) }
+  }
+  return { ...admitted.value, query, baseUrl }
+}
+
+function logDenied(house: House, request: FastifyRequest, route: Route): void {
+  const action = typeof route.access === 'object' ? route.access.action : route.id
+  house.parts.log.write('warn', 'apiDenied', { action, path: pathOf(request), remoteAddress: request.ip })
+}
+
+function callFor(house: House, request: FastifyRequest, entry: Entry, body: unknown): Call {
+  return {
+    house,
+    ...entry,
+    params: request.params as Record<string, string>,
+    headers: request.headers,
+    body,
+    requestId: request.id,
+    remoteAddress: request.ip,
+  }
+}
+
+function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
+  const { status, body, stream, headers, contentType } = answer
+  reply.headers({
+    'cache-control': 'no-cache',
+    'x-content-type-options': 'nosniff',
+    ...correlationHeaders(request),
+    ...headers,
+  })
+  // An existence probe is answered 204 or 404, and never with content.
+  if (request.method === 'HEAD') return reply.code(status === 200 ? 204 : status).send()
+  reply.code(status)
+  if (stream !== undefined) {
+    return reply.header('content-type', contentType ?? 'application/json; charset=utf-8').send(Readable.from(stream))
+  }
+  if (body === undefined) return reply.send()
+  if (contentType !== undefined) return reply.header('content-type', contentType).send(String(body))
+  return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body))
+}
+
+/** Paths of Azure are told apart only for those who show a token. */
+function notFound(house: House, request: FastifyRequest): Answer {
+  const path = pathOf(request)
+  if (/^\/+(subscriptions|providers|tenants|sealgate)(\/|$)/i.test(path)) {
+    const identified = identify(house, {
+      authorization: request.headers.authorization,
+      remoteAddress: request.ip,
+      params: {},
+      query: new Query(''),
+      baseUrl: baseUrlOf(house, request),
+    })
+    if (!identified.ok) return identified.error
+  }
+  return unknownPath(path)
+}
+
+function mapError(house: House, error: FastifyError, request: FastifyRequest): Answer {
+  if (error.code === 'FST_ERR_CTP_BODY_TOO_LARGE') return tooLarge(house.limits.bodyBytes)
+  if (error.code === 'FST_ERR_BAD_URL')
+    return armError(400, 'InvalidRequestUri', 'The path is not percent-encoded well.')
+  if (error.statusCode !== undefined && error.statusCode < 500) {
+    return armError(error.statusCode, 'InvalidRequest', 'The request could not be read.')
+  }
+  const { log, events, clock } = house.parts
+  log.write('error', 'apiRequestFailed', {
+    requestId: request.id,
+    method: request.method,
+    path: pathOf(request),
+    error,
+  })
+  events.emit({ kind: 'bug', at: clock.now(), where: 'api', error })
+  const message = `An internal error. The log names it under the request id ${request.id}.`
+  return armError(500, 'InternalServerError', message)
+}
+
+function tooLarge(limit: number): Answer {
+  const message = `The content is larger than ${limit} bytes. Send a smaller document, or several.`
+  return armError(413, 'RequestContentTooLarge', message, { target: 'Content-Length' })
+}
+
+/** What is no HTTP at all. */
+function answerBrokenRequest(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const tooMuch = error.code === 'HPE_HEADER_OVERFLOW'
+  const late = error.code === 'ERR_HTTP_REQUEST_TIMEOUT'
+  const status = tooMuch ? '431 Request Header Fields Too Large' : late ? '408 Request Timeout' : '400 Bad Request'
+  const code = tooMuch ? 'RequestHeadersTooLarge' : late ? 'RequestTimeout' : 'InvalidRequest'
+  const body = JSON.stringify({ error: { code, message: 'The request could not be read.' } })
+  const head = `HTTP/1.1 ${status}\r\nconnection: close\r\ncontent-type: application/json; charset=utf-8\r\ncontent-length: ${body.length}\r\n\r\n`
+  socket.end(head + body)
+}
+
+function methodsByPath(): Map<string, string[]> {
+  const found = new Map<string, string[]>()
+  for (const route of routes) {
+    const pattern = patternOf(route)
+    const own = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]
+    found.set(pattern, [...(found.get(pattern) ?? []), ...own])
+  }
+  return found
+}
+
+/** `{name}` as the router writes it. */
+function patternOf({ path }: Route): string {
+  return path.replaceAll(/\{(\w+)\}/g, ':$1')
+}
+
+function pathOf(request: FastifyRequest): string {
+  return request.url.split('?', 1)[0] as string
+}
+
+function searchOf(request: FastifyRequest): string {
+  const at = request.url.indexOf('?')
+  return at < 0 ? '' : request.url.slice(at + 1)
+}
+
+function uuidOf(hex: string): string {
+  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-')
+}
