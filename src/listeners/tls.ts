@@ -1,5 +1,6 @@
 import { createServer, type TLSSocket } from 'node:tls'
 import type { AcceptTransport, HandshakeFailure } from '../ports/transport.ts'
+import { plainAddress } from './accept-limiter.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront } from './front.ts'
 import { readPeerChain } from './peer-chain.ts'
 import { normalizeServerName } from './server-name.ts'
@@ -30,8 +31,7 @@ export async function listenTls(
   onHandshakeFailure: (failure: HandshakeFailure) => void,
 ): Promise<Listening> {
   const { contexts, limiter } = options
-  /** Peers whose handshake is under way, by address and port as the socket spells them. */
-  const underWay = new Map<string, Arrival>()
+  const underWay = new Handshakes()
 
   const fail = (remoteAddress: string, sent: string | false | null | undefined, reason: string): void =>
     onHandshakeFailure({
@@ -40,6 +40,11 @@ export async function listenTls(
       remoteAddress,
       reason: reason.slice(0, 256),
     })
+
+  // Who sent nothing began no handshake: load balancers look in like that all day.
+  const left = (arrival: Arrival, sent: string | false | null | undefined): void => {
+    if (arrival.socket.bytesRead > 0) fail(arrival.remoteAddress, sent, 'peer left during the handshake')
+  }
 
   const server = createServer({
     ...contexts.fallbackOptions,
@@ -53,16 +58,16 @@ export async function listenTls(
   const forgetContexts = contexts.onFallbackChange(() => server.setSecureContext(contexts.fallbackOptions))
 
   server.on('tlsClientError', (error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket) => {
-    const arrival = take(underWay, socket)
+    const arrival = underWay.take(socket)
     socket.destroy()
-    // A peer that went away has no address left here; the end of its connection reports it below.
-    if (arrival !== undefined) {
+    if (arrival === undefined) return
+    if (error.code !== 'ECONNRESET') {
       fail(arrival.remoteAddress, socket.servername, error.reason ?? error.code ?? 'handshake failed')
-    }
+    } else left(arrival, socket.servername)
   })
 
   server.on('secureConnection', (socket: TLSSocket) => {
-    const arrival = take(underWay, socket)
+    const arrival = underWay.take(socket)
     if (arrival === undefined) {
       socket.destroy()
       return
@@ -106,14 +111,13 @@ export async function listenTls(
 
   const front = await openFront('mqtts', options, {
     onArrival(arrival) {
-      const key = keyOf(arrival.socket)
-      underWay.set(key, arrival)
-      arrival.socket.once('close', () => {
-        if (underWay.get(key) !== arrival) return
-        underWay.delete(key)
-        // Who sent nothing began no handshake: load balancers look in like that all day.
-        if (arrival.socket.bytesRead > 0) fail(arrival.remoteAddress, null, 'peer left during the handshake')
-      })
+      underWay.add(arrival)
+      arrival.socket.once('close', () =>
+        // The TLS layer may know more, and says so a moment later.
+        options.clock.endOfTurn(() => {
+          if (underWay.remove(arrival)) left(arrival, null)
+        }),
+      )
       server.emit('connection', arrival.socket)
     },
     onTurnedAway: (remoteAddress) => fail(remoteAddress, null, 'connection rate exceeded'),
@@ -127,16 +131,35 @@ export async function listenTls(
   }
 }
 
-function keyOf(socket: {
-  readonly remoteAddress?: string | undefined
-  readonly remotePort?: number | undefined
-}): string {
-  return `${socket.remoteAddress} ${socket.remotePort}`
+/** Peers whose handshake is not complete, found again from the socket that the TLS layer makes of theirs. */
+class Handshakes {
+  readonly #byPeer = new Map<string, Arrival>()
+
+  add(arrival: Arrival): void {
+    this.#byPeer.set(peerOf(arrival), arrival)
+  }
+
+  /** False: it was taken before. */
+  remove(arrival: Arrival): boolean {
+    return this.#byPeer.get(peerOf(arrival)) === arrival && this.#byPeer.delete(peerOf(arrival))
+  }
+
+  take(socket: TLSSocket): Arrival | undefined {
+    // A socket that has failed may have lost its address already. The one below it, which Node.js keeps without
+    // documenting it, has not; were it gone too, the end of the connection would still be told, with less of a reason.
+    const below = (socket as { readonly _parent?: PeerAddress | null })._parent
+    const peer = peerOf(socket.remotePort === undefined && below ? below : socket)
+    const arrival = this.#byPeer.get(peer)
+    this.#byPeer.delete(peer)
+    return arrival
+  }
 }
 
-function take(underWay: Map<string, Arrival>, socket: TLSSocket): Arrival | undefined {
-  const key = keyOf(socket)
-  const arrival = underWay.get(key)
-  underWay.delete(key)
-  return arrival
+interface PeerAddress {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+function peerOf({ remoteAddress, remotePort }: PeerAddress): string {
+  return `${remoteAddress === undefined ? '' : plainAddress(remoteAddress)} ${remotePort}`
 }

@@ -207,6 +207,31 @@ test('a peer that leaves in the middle of the handshake is reported with its add
   assert.match(failure.reason, /peer left during the handshake/)
 })
 
+for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+  test(`${version}: a client that does not trust the server certificate is reported with what it says`, async (t) => {
+    const door = await openDoor(t, 'tls')
+    const flag = version === 'TLSv1.2' ? '-tls1_2' : '-tls1_3'
+    const other = selfSigned(temporaryDirectory(t), 'other', '/CN=other').certificateFile
+    await sClient(t, door.listening.port, [flag, '-verify_return_error', '-CAfile', other], null)
+    const failure = await door.failures.next()
+    assert.equal(failure.remoteAddress, '127.0.0.1')
+    assert.match(failure.reason, /alert unknown ca/)
+  })
+}
+
+test('a peer that connects and leaves without a byte is no handshake failure', async (t) => {
+  const door = await openDoor(t, 'tls')
+  const silent = connectTcp(door.listening.port, '127.0.0.1')
+  await once(silent, 'connect')
+  silent.end()
+  await once(silent.resume(), 'close')
+  const speaking = connectTcp(door.listening.port, '127.0.0.1')
+  t.after(() => speaking.destroy())
+  speaking.end(Buffer.from('160301', 'hex'))
+  assert.match((await door.failures.next()).reason, /peer left/)
+  assert.equal(door.failures.size, 0)
+})
+
 test('a silent peer is cut when the handshake timeout passes', async (t) => {
   const door = await openDoor(t, 'tls', { handshakeTimeoutMs: 50 })
   const client = connectTcp(door.listening.port, '127.0.0.1')
