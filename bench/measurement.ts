@@ -56,6 +56,8 @@ function jobFor(plan: RunPlan, one: Case, broker: RunningBroker): LoadJob {
   const common = { target, brokerPid: broker.pid, brokerCore: pinning.brokerCore, warmupMs, measureMs }
   const { job } = one
   if (job.kind === 'idle') return { ...job, ...common, connections: plan.connections ?? job.connections }
+  // The way of a CONNECT is long and seldom gone: a runtime that compiles what is hot needs some thousand of them.
+  if (job.kind === 'connects') return { ...job, ...common, warmupMs: Math.max(warmupMs, 3_000) }
   return { ...job, ...common }
 }
 

@@ -15,7 +15,7 @@ import { checkOut } from './checkout.ts'
 import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
-import { type CpuProfile, renderSelfTimes, topSelfTimes } from './profile.ts'
+import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
 import { type CaseResult, figureOf, type Series } from './results.ts'
 
@@ -148,8 +148,11 @@ function printProfile(folder: string, one: Case, result: LoadResult): void {
   const profile = JSON.parse(bytes.toString('utf8')) as CpuProfile
   const name = `${one.name}.cpuprofile`
   writeFileSync(name, bytes)
-  console.log(`\n${one.name}: time of the broker while measured; whole profile in ${name}`)
-  console.log(`${renderSelfTimes(topSelfTimes(profile, result.fromMicros, result.toMicros))}\n`)
+  const { fromMicros, toMicros } = result
+  console.log(`\n${one.name}: time of the broker's main thread while measured; whole profile in ${name}`)
+  console.log(renderTimes(selfTimes(profile, fromMicros, toMicros)))
+  console.log('\nOur functions, with what Node and native code spent for them')
+  console.log(`${renderTimes(ownTimes(profile, fromMicros, toMicros))}\n`)
 }
 
 function currentCommit(): string {

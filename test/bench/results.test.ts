@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { LoadResult } from '../../bench/load/job.ts'
 import { parseCpuList } from '../../bench/machine.ts'
-import { topSelfTimes } from '../../bench/profile.ts'
+import { ownTimes, selfTimes } from '../../bench/profile.ts'
 import { renderCase, renderSummary } from '../../bench/report.ts'
 import { type CaseResult, differences, rowsOf, type Series } from '../../bench/results.ts'
 import { median, medianRatio, spread } from '../../bench/statistics.ts'
@@ -103,22 +103,34 @@ test('different cipher suites are reported', () => {
   assert.deepEqual(differences(rows), ['cipher suites differ: TLSv1.3 A, TLSv1.3 B'])
 })
 
-test('self times are taken from the measured window, without idling', () => {
-  const frame = (functionName: string) => ({ functionName, url: '', lineNumber: 0 })
-  const profile = {
-    nodes: [
-      { id: 1, callFrame: frame('start') },
-      { id: 2, callFrame: frame('work') },
-      { id: 3, callFrame: frame('(idle)') },
-      { id: 4, callFrame: frame('write') },
-    ],
-    startTime: 1000,
-    samples: [1, 2, 3, 4, 1],
-    timeDeltas: [0, 100, 300, 50, 100],
-  }
-  assert.deepEqual(topSelfTimes(profile, 1100, 1499), [
-    { name: 'work', share: 0.75 },
-    { name: 'write', share: 0.25 },
+const frame = (functionName: string, url: string) => ({ functionName, url, lineNumber: 0 })
+const profile = {
+  nodes: [
+    { id: 1, callFrame: frame('start', 'file:///x/start.ts'), children: [2, 4] },
+    { id: 2, callFrame: frame('work', 'file:///x/work.ts') },
+    { id: 3, callFrame: frame('(idle)', '') },
+    { id: 4, callFrame: frame('write', 'node:net'), children: [5] },
+    { id: 5, callFrame: frame('writeBuffer', '') },
+  ],
+  startTime: 1000,
+  samples: [1, 2, 3, 5, 4, 1],
+  timeDeltas: [0, 100, 200, 100, 50, 50],
+}
+
+test('self times are those of the measured window', () => {
+  assert.deepEqual(selfTimes(profile, 1100, 1499), [
+    { name: 'work work.ts:1', share: 0.5 },
+    { name: '(native code of I/O, or idle)', share: 0.25 },
+    { name: 'writeBuffer', share: 0.125 },
+    { name: 'write node:net:1', share: 0.125 },
+  ])
+})
+
+test('what Node does for one of our functions is charged to it', () => {
+  assert.deepEqual(ownTimes(profile, 1100, 1499), [
+    { name: 'work work.ts:1', share: 0.5 },
+    { name: '(native code of I/O, or idle)', share: 0.25 },
+    { name: 'start start.ts:1', share: 0.25 },
   ])
 })
 
