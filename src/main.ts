@@ -25,7 +25,7 @@ import { openServerCertificate, type ServerCertificateSource } from './main/serv
 import { codeOf, reasonOf, StartError } from './main/start-error.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Engine, NodeId } from './ports/engine.ts'
-import type { Events } from './ports/events.ts'
+import type { DecisionFacts, Events } from './ports/events.ts'
 import type { Log } from './ports/log.ts'
 import type { Metrics } from './ports/metrics.ts'
 import type { Random } from './ports/random.ts'
@@ -40,6 +40,8 @@ export interface Adapters {
   readonly log: Log
   readonly events: Events
   readonly metrics: Metrics & MetricsSource
+  /** Shows a refusal to a person, as often as the log would hold it; `enough`: the log need not say it again. */
+  readonly tellRefusal?: (refusal: DecisionFacts) => 'enough' | 'logToo'
   /** The place where state lives; given the data directory once it is ours. */
   openEngine(node: NodeId, dataDirectory: string): Promise<Engine>
 }
@@ -113,7 +115,10 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     await applyTemplates(registry, templates, config, clock, log)
     warnOfOddities(config, registry, log)
 
-    undo.push(logDecisions(adapters.events, log, clock, config.logLevel === 'debug'))
+    const { tellRefusal } = adapters
+    undo.push(
+      logDecisions(adapters.events, log, clock, { acceptedToo: config.logLevel === 'debug', tell: tellRefusal }),
+    )
     const broker = createBroker({
       settings: {
         ...defaultSettings,

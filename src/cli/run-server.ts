@@ -1,6 +1,7 @@
 import type { Mode } from '../config.ts'
-import { nodeAdapters, StartError, start } from '../main.ts'
+import { type Adapters, nodeAdapters, StartError, start } from '../main.ts'
 import { loadConfig } from './load-config.ts'
+import { refusalText } from './refusal-text.ts'
 import { welcome } from './welcome.ts'
 
 /** `sealgate dev` and `sealgate serve`: starts, waits for a signal, stops. Sets the exit code. */
@@ -12,7 +13,10 @@ export async function runServer(mode: Mode, flags: Readonly<Record<string, unkno
     return
   }
   const config = loaded.value
-  const adapters = nodeAdapters(config)
+  const adapters: ReturnType<typeof nodeAdapters> = {
+    ...nodeAdapters(config),
+    ...(mode === 'dev' ? { tellRefusal: printRefusal } : {}),
+  }
   dieOfUnhandledErrors(adapters.log)
   const stopAsked = signalled()
   try {
@@ -31,6 +35,12 @@ export async function runServer(mode: Mode, flags: Readonly<Record<string, unkno
     for (const line of error.lines) console.error(`sealgate ${mode}: ${line}`)
     process.exit(1)
   }
+}
+
+/** For a developer. What reads the log of `dev` as JSON gets the whole record there as well. */
+function printRefusal(refusal: Parameters<NonNullable<Adapters['tellRefusal']>>[0]): 'enough' | 'logToo' {
+  for (const line of refusalText(refusal)) console.log(line)
+  return process.stderr.isTTY ? 'enough' : 'logToo'
 }
 
 /** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */

@@ -6,11 +6,17 @@ const windowMs = 10_000
 /** Different refusals told apart in one window; what comes on top is only counted. */
 const mostKinds = 1_000
 
+export interface DecisionLogging {
+  readonly acceptedToo: boolean
+  /** Shows a refusal to a person; `enough`: the log need not say it again. */
+  readonly tell?: ((refusal: DecisionFacts) => 'enough' | 'logToo') | undefined
+}
+
 /**
  * Writes decisions to the log: a refusal in full once per namespace, code and name or fingerprint in ten seconds, and
  * then how often it came again. A peer that tries in a loop, or a thousand of them, cannot fill the disk.
  */
-export function logDecisions(events: Events, log: Log, clock: Clock, acceptedToo: boolean): () => void {
+export function logDecisions(events: Events, log: Log, clock: Clock, options: DecisionLogging): () => void {
   let repeats = new Map<string, { readonly record: DecisionFacts; count: number }>()
   let beyond = 0
   let cancel: (() => void) | null = null
@@ -29,7 +35,7 @@ export function logDecisions(events: Events, log: Log, clock: Clock, acceptedToo
     if (event.kind !== 'decision') return
     const { record } = event
     if (record.outcome === 'accepted') {
-      if (acceptedToo) log.write('debug', 'accepted', { ...record })
+      if (options.acceptedToo) log.write('debug', 'accepted', { ...record })
       return
     }
     const key = keyOf(record)
@@ -44,7 +50,7 @@ export function logDecisions(events: Events, log: Log, clock: Clock, acceptedToo
       return
     }
     repeats.set(key, { record, count: 0 })
-    log.write('warn', 'refused', { ...record })
+    if (options.tell?.(record) !== 'enough') log.write('warn', 'refused', { ...record })
   })
   return () => {
     stop()

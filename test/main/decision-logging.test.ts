@@ -3,11 +3,11 @@ import { test } from 'node:test'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { createEvents } from '../../src/adapters/node/events.ts'
 import { unixMillis } from '../../src/base/time.ts'
-import { logDecisions } from '../../src/main/decision-logging.ts'
+import { type DecisionLogging, logDecisions } from '../../src/main/decision-logging.ts'
 import type { DecisionFacts } from '../../src/ports/events.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
 
-function setUp(acceptedToo = false) {
+function setUp(options: DecisionLogging = { acceptedToo: false }) {
   const entries: { level: LogLevel; event: string; facts: Readonly<Record<string, unknown>> }[] = []
   const events = createEvents()
   const time = fakeClock(unixMillis(0))
@@ -15,7 +15,7 @@ function setUp(acceptedToo = false) {
     write: (level: LogLevel, event: string, facts: Readonly<Record<string, unknown>>) =>
       void entries.push({ level, event, facts }),
   }
-  const stop = logDecisions(events, log, time.clock, acceptedToo)
+  const stop = logDecisions(events, log, time.clock, options)
   const decide = (facts: Partial<DecisionFacts>) =>
     events.emit({ kind: 'decision', namespace: null, record: { ...refusal, ...facts } })
   return {
@@ -84,12 +84,28 @@ test('acceptances are logged only when asked for, below everything else', () => 
   const quiet = setUp()
   quiet.decide({ outcome: 'accepted', code: null })
   assert.deepEqual(quiet.entries, [])
-  const talkative = setUp(true)
+  const talkative = setUp({ acceptedToo: true })
   talkative.decide({ outcome: 'accepted', code: null })
   assert.deepEqual(
     talkative.entries.map(({ level, event }) => [level, event]),
     [['debug', 'accepted']],
   )
+})
+
+test('who is shown a refusal need not read it in the log again', () => {
+  const told: (string | null)[] = []
+  const tell = (answer: 'enough' | 'logToo') => (refusal: DecisionFacts) => {
+    told.push(refusal.code)
+    return answer
+  }
+  const terminal = setUp({ acceptedToo: false, tell: tell('enough') })
+  terminal.decide({})
+  terminal.decide({})
+  assert.deepEqual(terminal.said(), [])
+  const pipe = setUp({ acceptedToo: false, tell: tell('logToo') })
+  pipe.decide({})
+  assert.deepEqual(pipe.said(), [['refused', 'clientNotFound']])
+  assert.deepEqual(told, ['clientNotFound', 'clientNotFound'])
 })
 
 test('stopping writes what was counted and leaves no timer', () => {
