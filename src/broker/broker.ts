@@ -19,6 +19,7 @@ import { DecisionRecorder } from './decision-recorder.ts'
 import { Namespaces } from './namespaces.ts'
 import { BrokerOperations, type Operations } from './operations.ts'
 import { Publishing } from './publish.ts'
+import { PublishRun } from './publish-run.ts'
 import { RefusalQueue } from './refusal-queue.ts'
 import { Rejudge } from './rejudge.ts'
 import { SessionEnds } from './session-end.ts'
@@ -148,6 +149,7 @@ function build(
     namespaces,
     commits,
     publishing: new Publishing(turn, commits, events),
+    run: new PublishRun(turn),
     decisions: new DecisionRecorder(events, random, turn),
     refusals: new RefusalQueue(clock, turn),
     deadlines: new TimerWheel<Connection>(

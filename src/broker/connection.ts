@@ -128,7 +128,10 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
       this.#work = 0
     }
     try {
-      this.#afterFrames(this.#framer.push(chunk, this))
+      this.#incoming?.beginChunk(chunk)
+      const failure = this.#framer.push(chunk, this)
+      this.#incoming?.endChunk()
+      this.#afterFrames(failure)
     } catch (error) {
       this.#onBug(error)
     }
@@ -175,10 +178,16 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
 
   onFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
     const type = (bytes[start] as number) >> 4
-    if (this.#incoming === null) this.#onFrameUnconnected(bytes, start, bodyStart, end)
-    else if (type === 3) this.#incoming.onPublish(bytes, start, bodyStart, end)
-    else if (type >= 4 && type <= 7) this.#onAcknowledgement(type, bytes, start, bodyStart, end)
-    else this.#onPacket(bytes, start, bodyStart, end)
+    const incoming = this.#incoming
+    if (incoming === null) {
+      this.#onFrameUnconnected(bytes, start, bodyStart, end)
+    } else if (type === 3) {
+      incoming.onPublish(bytes, start, bodyStart, end)
+    } else {
+      incoming.finishRun()
+      if (type >= 4 && type <= 7) this.#onAcknowledgement(type, bytes, start, bodyStart, end)
+      else this.#onPacket(bytes, start, bodyStart, end)
+    }
     if (++this.#work > workPerTurn && this.#holds === 0) {
       this.#holds |= Hold.Fairness
       this.core.turn.resumeLater(this)

@@ -12,6 +12,7 @@ import type { Connection } from './connection.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
 import type { Namespaces } from './namespaces.ts'
 import type { Publishing } from './publish.ts'
+import type { PublishRun } from './publish-run.ts'
 import type { RefusalQueue } from './refusal-queue.ts'
 import type { Rejudge } from './rejudge.ts'
 import type { SessionEnds } from './session-end.ts'
@@ -64,6 +65,7 @@ export interface Core {
   readonly namespaces: Namespaces
   readonly commits: Commits
   readonly publishing: Publishing
+  readonly run: PublishRun
   readonly decisions: DecisionRecorder
   readonly refusals: RefusalQueue
   readonly sessionEnds: SessionEnds

@@ -9,6 +9,7 @@ import { type CloseCause, clientError, packetFailure, storeUnavailable } from '.
 import type { Core } from './core.ts'
 import { overLimit, topicFault } from './message-limits.ts'
 import type { Publication, PublishOrigin } from './publish.ts'
+import { PublishRun } from './publish-run.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
 import { encodeStoredMessage, type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
@@ -29,6 +30,7 @@ export interface PublishLink {
 const releaseToken = 0x1_0000
 /** One view serves all connections: it is used up within one call. */
 const view = new PublishView()
+const noChunk = new Uint8Array(0)
 
 /**
  * PUBLISH and PUBREL of one connection: resolve alias, parse, authorize, hold QoS 2 until it is released, hand on, answer
@@ -47,6 +49,8 @@ export class IncomingPublish implements PublishOrigin {
   /** QoS 2 messages that wait for PUBREL, in stored form. */
   readonly #held = new Map<number, Uint8Array>()
   #isEnded = false
+  /** Frames in it stay as they are until `endChunk`. */
+  #chunk: Uint8Array = noChunk
 
   constructor(core: Core, session: OnlineSession, link: PublishLink, incoming: InflightState['incoming']) {
     this.#core = core
@@ -59,7 +63,23 @@ export class IncomingPublish implements PublishOrigin {
   }
 
   end(): void {
+    this.finishRun()
     this.#isEnded = true
+  }
+
+  beginChunk(chunk: Uint8Array): void {
+    this.#chunk = chunk
+  }
+
+  endChunk(): void {
+    this.finishRun()
+    this.#chunk = noChunk
+  }
+
+  /** Before anything else of this peer takes effect. */
+  finishRun(): void {
+    const { run } = this.#core
+    if (!run.isEmpty) run.finish(this.#session.outbox)
   }
 
   onPublish(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -68,6 +88,10 @@ export class IncomingPublish implements PublishOrigin {
     if (failure !== null) {
       this.#link.end(packetFailure(failure))
       return
+    }
+    if (bytes === this.#chunk) {
+      if (this.#joinsRun()) return
+      this.finishRun()
     }
     const { qos } = view
     if (qos > 0 && !this.#admits(view.packetIdentifier)) return
@@ -97,6 +121,24 @@ export class IncomingPublish implements PublishOrigin {
     const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, identifier)
     if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
     else if (!isDone) this.#link.onBacklog()
+  }
+
+  /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
+  #joinsRun(): boolean {
+    if (this.uncommitted > 0 || this.#core.events.wants('published')) return false
+    if (view.propertiesEnd > view.propertiesStart) return false
+    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd)
+    if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
+    if (!PublishRun.admits(slot, view)) return false
+    if (view.qos === 1 && !this.#admits(view.packetIdentifier)) return false
+    const { run } = this.#core
+    if (!run.add(slot, view)) {
+      run.finish(this.#session.outbox)
+      run.add(slot, view)
+    }
+    const { deliveries } = slot.route
+    if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
+    return true
   }
 
   /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-9]. */

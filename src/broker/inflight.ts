@@ -43,6 +43,10 @@ export class OutgoingInflight {
     return this.#count < this.#maximumMessages && this.#bytes < this.#maximumBytes
   }
 
+  hasRoomFor(messages: number): boolean {
+    return this.#count + messages <= this.#maximumMessages && this.#bytes < this.#maximumBytes
+  }
+
   /** @returns the identifier of a new message; only while `isOpen` */
   take(qos: 1 | 2, sizeBytes: number): number {
     assert(this.#count < this.#maximumMessages, 'an identifier is taken while the window is open')

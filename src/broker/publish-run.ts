@@ -1,0 +1,201 @@
+import type { ProtocolVersion } from '../mqtt/packet.ts'
+import { encodePuback } from '../mqtt/publish-encoder.ts'
+import { PublishView } from '../mqtt/publish-view.ts'
+import type { Arena } from './arena.ts'
+import { MessageForms } from './message-forms.ts'
+import type { Outbox } from './outbox.ts'
+import type { Delivery } from './router.ts'
+import type { OnlineSession } from './session.ts'
+import type { TopicSlot } from './topic-memory.ts'
+import type { Turn } from './turn.ts'
+
+/** Frames that are handed on together at most. */
+const longestRun = 1_024
+
+/**
+ * PUBLISH frames that follow each other in one chunk of one peer, to one topic, with one QoS below 2, whose receivers get
+ * them as they are: they are copied once per turn and receiver instead of once per message. What the receiver's window,
+ * version or packet size does not allow goes the ordinary way (bench: TCP pairs and fan-out, QoS 0 and 1).
+ */
+export class PublishRun {
+  readonly #turn: Turn
+  readonly #forms: MessageForms
+  readonly #view = new PublishView()
+  #slot: TopicSlot | null = null
+  #version: ProtocolVersion = 4
+  #qos: 0 | 1 = 0
+  #bytes: Uint8Array = new Uint8Array(0)
+  #start = 0
+  #end = 0
+  #count = 0
+  #longest = 0
+  #payloadBytes = 0
+  readonly #starts: number[] = []
+  /** Offsets of Packet Identifiers, QoS 1 only. */
+  readonly #identifiersAt: number[] = []
+
+  constructor(turn: Turn) {
+    this.#turn = turn
+    this.#forms = new MessageForms(turn.arenas)
+  }
+
+  get isEmpty(): boolean {
+    return this.#count === 0
+  }
+
+  /** May this frame wait for those behind it? The route must be current and the message free of alias and expiry. */
+  static admits(slot: TopicSlot, view: PublishView): boolean {
+    const { route } = slot
+    return (
+      view.qos < 2 &&
+      !view.retain &&
+      !view.dup &&
+      view.topicAlias === 0 &&
+      view.messageExpiryIntervalSeconds < 0 &&
+      route.isPlain &&
+      (view.qos === 0 || route.storedQoS === 0)
+    )
+  }
+
+  /** @returns false: it does not continue the run at hand, which has to be finished first */
+  add(slot: TopicSlot, view: PublishView): boolean {
+    const count = this.#count
+    if (count === 0) {
+      this.#slot = slot
+      this.#version = view.version
+      this.#qos = view.qos as 0 | 1
+      this.#bytes = view.bytes
+      this.#start = view.start
+      this.#longest = 0
+      this.#payloadBytes = 0
+    } else if (
+      slot !== this.#slot ||
+      view.start !== this.#end ||
+      view.qos !== this.#qos ||
+      view.bytes !== this.#bytes ||
+      count === longestRun
+    ) {
+      return false
+    }
+    const { start, end } = view
+    this.#starts[count] = start
+    if (view.qos === 1) this.#identifiersAt[count] = view.topicEnd
+    this.#end = end
+    if (end - start > this.#longest) this.#longest = end - start
+    this.#payloadBytes += end - view.payloadStart
+    this.#count = count + 1
+    return true
+  }
+
+  /** Hands on what gathered, and acknowledges QoS 1. @param outbox of the publisher */
+  finish(outbox: Outbox): void {
+    const slot = this.#slot
+    const count = this.#count
+    if (slot === null || count === 0) return
+    const { counters } = slot.namespace
+    counters.published += count
+    counters.publishedBytes += this.#payloadBytes
+    const { deliveries } = slot.route
+    if (this.#qos === 0) {
+      this.#deliverAtMostOnce(deliveries)
+    } else {
+      for (let i = 0; i < deliveries.length; i++) {
+        const delivery = deliveries[i] as Delivery
+        const { online } = delivery.session
+        if (online === null) continue
+        if (delivery.maximumQoS === 0 || !this.#deliverWhole(online)) this.#deliverSingly(online, delivery.maximumQoS)
+      }
+      this.#acknowledge(outbox)
+    }
+    this.#count = 0
+    this.#slot = null
+  }
+
+  /** One copy for all receivers of this version. */
+  #deliverAtMostOnce(deliveries: readonly Delivery[]): void {
+    const length = this.#end - this.#start
+    let arena: Arena | null = null
+    let at = 0
+    for (let i = 0; i < deliveries.length; i++) {
+      const { online } = (deliveries[i] as Delivery).session
+      if (online === null) continue
+      if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes) {
+        this.#deliverSingly(online, 0)
+        continue
+      }
+      const { counters } = online.namespace
+      if (!online.outbox.accepts(length)) {
+        counters.droppedSlow += this.#count
+        continue
+      }
+      if (arena === null) {
+        arena = this.#turn.arenas.reserve(length)
+        at = arena.used
+        arena.used = at + length
+        arena.bytes.set(this.#bytes.subarray(this.#start, this.#end), at)
+      }
+      online.outbox.append(arena, at, at + length)
+      counters.delivered += this.#count
+    }
+  }
+
+  /** QoS 1: the receiver's own copy with its own identifiers. @returns false: there is no room for all of them */
+  #deliverWhole(online: OnlineSession): boolean {
+    const count = this.#count
+    const length = this.#end - this.#start
+    if (
+      online.version !== this.#version ||
+      this.#longest > online.maximumPacketSizeBytes ||
+      online.queue.length > 0 ||
+      !online.inflight.hasRoomFor(count) ||
+      !online.outbox.accepts(length)
+    ) {
+      return false
+    }
+    const arena = this.#turn.arenas.reserve(length)
+    const at = arena.used
+    arena.used = at + length
+    const target = arena.bytes
+    target.set(this.#bytes.subarray(this.#start, this.#end), at)
+    const shift = at - this.#start
+    for (let i = 0; i < count; i++) {
+      const next = i + 1 < count ? (this.#starts[i + 1] as number) : this.#end
+      const identifier = online.inflight.take(1, next - (this.#starts[i] as number))
+      const identifierAt = (this.#identifiersAt[i] as number) + shift
+      target[identifierAt] = identifier >> 8
+      target[identifierAt + 1] = identifier & 0xff
+    }
+    online.outbox.append(arena, at, at + length)
+    online.namespace.counters.delivered += count
+    return true
+  }
+
+  /** Message by message, in the receiver's form. */
+  #deliverSingly(online: OnlineSession, maximumQoS: 0 | 1 | 2): void {
+    const view = this.#view
+    for (let i = 0; i < this.#count; i++) {
+      const start = this.#starts[i] as number
+      const end = i + 1 < this.#count ? (this.#starts[i + 1] as number) : this.#end
+      let bodyStart = start + 1
+      while ((this.#bytes[bodyStart] as number) >= 0x80) bodyStart++
+      view.read(this.#bytes, start, bodyStart + 1, end, this.#version)
+      this.#forms.begin(view)
+      if (this.#qos === 0 || maximumQoS === 0) online.deliverAtMostOnce(this.#forms, [], false)
+      else online.deliver(this.#forms, 1, [], false, true, null)
+    }
+  }
+
+  #acknowledge(outbox: Outbox): void {
+    const { acknowledgements } = this.#turn
+    const arena = acknowledgements.reserve(4 * this.#count)
+    const start = arena.used
+    let at = start
+    for (let i = 0; i < this.#count; i++) {
+      const identifierAt = this.#identifiersAt[i] as number
+      const identifier = ((this.#bytes[identifierAt] as number) << 8) | (this.#bytes[identifierAt + 1] as number)
+      at = encodePuback(arena.bytes, at, identifier)
+    }
+    arena.used = at
+    outbox.append(arena, start, at)
+  }
+}
