@@ -1,3 +1,5 @@
+import { hash } from 'node:crypto'
+import { rootCertificates } from 'node:tls'
 import { nodeClock } from './adapters/node/clock.ts'
 import { createEvents } from './adapters/node/events.ts'
 import { type NodeLog, nodeLog } from './adapters/node/log.ts'
@@ -106,6 +108,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       clock,
       defaultProfile: config.mode === 'dev' ? 'event-grid' : 'full',
       domain: config.domain,
+      publicRoots: publicRoots(),
     })
     undo.push(async () => {
       await registry.idle()
@@ -206,6 +209,13 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     await undoAll()
     throw error
   }
+}
+
+/** SHA-256 of the roots that Node.js bundles: registering one of them lets a public CA name every client (S13). */
+function publicRoots(): ReadonlySet<string> {
+  return new Set(
+    rootCertificates.map((pem) => hash('sha256', Buffer.from(pem.replace(/-----[^-]+-----|\s/g, ''), 'base64'), 'hex')),
+  )
 }
 
 /** A directory that another process holds, a store of a later version, a full disk: told in one line each. */

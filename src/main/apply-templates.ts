@@ -8,6 +8,7 @@ import { applyDeployment } from '../registry/deployment/apply.ts'
 import { type Deployment, defaultContext, readTemplate } from '../registry/deployment/template.ts'
 import { type Problem, problemsOf } from '../registry/failure.ts'
 import type { Registry } from '../registry/registry.ts'
+import { parseJson } from '../registry/strict-json.ts'
 import { reasonOf, StartError } from './start-error.ts'
 
 /**
@@ -41,17 +42,26 @@ export async function applyTemplates(
 }
 
 function readDeployment(file: string, config: Pick<Config, 'subscriptionId' | 'resourceGroup'>): Deployment {
-  let content: unknown
-  try {
-    // JSON is YAML too, and this reader refuses a key that stands twice (S47).
-    content = parse(readFileSync(file, 'utf8'), { logLevel: 'error' })
-  } catch (error) {
-    throw new StartError([`--apply ${file}: ${reasonOf(error).replace(/:$/, '')}`], error)
-  }
+  const content = parseDocument(file)
   const { subscriptionId, resourceGroup } = config
   const template = readTemplate(content, {}, { ...defaultContext, subscriptionId, resourceGroup })
   if (!template.ok) throw explain(file, template.error)
   return template.value
+}
+
+/** JSON as Azure's tools write it, or YAML; neither with a key that stands twice (S47). */
+function parseDocument(file: string): unknown {
+  try {
+    const text = readFileSync(file, 'utf8')
+    if (!file.endsWith('.json')) return parse(text, { logLevel: 'error' })
+    const read = parseJson(text, 'template')
+    if (read.ok) return read.value
+    const { line, column, message } = read.error
+    throw new StartError([`--apply ${file}: line ${line}, column ${column}: ${message}`])
+  } catch (error) {
+    if (error instanceof StartError) throw error
+    throw new StartError([`--apply ${file}: ${reasonOf(error).replace(/:$/, '')}`], error)
+  }
 }
 
 function explain(file: string, problems: readonly Problem[]): StartError {
