@@ -156,7 +156,20 @@ export class Outbox {
 
   /** Hands over at once what is there; for the last words of a connection. */
   flushNow(): void {
-    if (!this.#ended && !this.#busy) this.#flush()
+    if (this.#ended) return
+    if (!this.#busy) {
+      this.#flush()
+      return
+    }
+    // Over TLS every write is under way until the next turn, so a peer that was just sent something still hears why it
+    // has to go. One that takes nothing does not: its backlog is dropped.
+    if (this.isSlow) return
+    if (this.#count > 0) this.#moveToBacklog()
+    if (this.#backlog.length === 0) return
+    const ranges = this.#backlog
+    this.#backlog = []
+    this.#backlogFree = 0
+    this.#transport.write(ranges)
   }
 
   /** The transport took everything. */

@@ -75,6 +75,34 @@ test('an identifier is written into one peer’s copy only', () => {
   assert.equal(textOf(b.peer.take()), 'abCD')
 })
 
+test('last words follow a write that is under way, in order; a peer that takes nothing is spared them', () => {
+  const { fake, turn, make } = setup()
+  const { outbox, peer, transport } = make()
+  peer.stall(true)
+  publish(turn, 'under way ', outbox)
+  fake.turn()
+  publish(turn, 'late ', outbox)
+  outbox.send(Buffer.from('goodbye'))
+  outbox.flushNow()
+  outbox.end()
+  transport.close()
+  peer.stall(false)
+  assert.equal(textOf(peer.take()), 'under way late goodbye')
+
+  const slow = make()
+  slow.peer.stall(true)
+  publish(turn, 'under way', slow.outbox)
+  fake.turn()
+  for (let i = 0; i < 3; i++) {
+    publish(turn, ' more', slow.outbox)
+    fake.turn()
+  }
+  slow.outbox.flushNow()
+  slow.outbox.end()
+  slow.peer.stall(false)
+  assert.equal(textOf(slow.peer.take()), 'under way')
+})
+
 test('what a stalled transport holds is not overwritten by later turns', () => {
   const { fake, turn, make } = setup()
   const slow = make()
