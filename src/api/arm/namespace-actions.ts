@@ -2,12 +2,11 @@ import { formatResourceId } from '../../registry/resource-id.ts'
 import { audit, authorOf } from '../house.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { armError, failed } from './error.ts'
+import { namespacePath } from './paths.ts'
 import { namespaceOf } from './resources.ts'
 
 /** What can be done to a namespace besides reading and writing it. */
 
-const path =
-  '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/Microsoft.EventGrid/namespaces/{namespaceName}'
 const common = { tag: 'Resources', apiVersion: 'required' } as const
 const noStore = { 'cache-control': 'no-store' }
 
@@ -16,7 +15,7 @@ export const namespaceActions: readonly Route[] = [
     ...common,
     id: 'Namespaces_ListSharedAccessKeys',
     method: 'POST',
-    path: `${path}/listKeys`,
+    path: `${namespacePath}/listKeys`,
     summary: 'The two access keys of a namespace.',
     access: { action: 'Microsoft.EventGrid/namespaces/listKeys/action' },
     answers: { 200: 'AccessKeys' },
@@ -30,7 +29,7 @@ export const namespaceActions: readonly Route[] = [
     ...common,
     id: 'Namespaces_RegenerateKey',
     method: 'POST',
-    path: `${path}/regenerateKey`,
+    path: `${namespacePath}/regenerateKey`,
     summary: 'Makes one of the two access keys anew.',
     access: { action: 'Microsoft.EventGrid/namespaces/regenerateKey/action' },
     body: { schema: 'RegenerateKey', required: true },
@@ -41,7 +40,7 @@ export const namespaceActions: readonly Route[] = [
     ...common,
     id: 'Namespaces_ValidateCustomDomainOwnership',
     method: 'POST',
-    path: `${path}/validateCustomDomainOwnership`,
+    path: `${namespacePath}/validateCustomDomainOwnership`,
     summary: 'The custom domains of a namespace with the state of their validation.',
     access: { action: 'Microsoft.EventGrid/namespaces/validateCustomDomainOwnership/action' },
     answers: { 200: 'CustomDomains' },
@@ -60,7 +59,7 @@ export const namespaceActions: readonly Route[] = [
       ...common,
       id: `Namespaces_List${name === 'privateLinkResources' ? 'PrivateLinkResources' : 'PrivateEndpointConnections'}`,
       method: 'GET',
-      path: `${path}/${name}`,
+      path: `${namespacePath}/${name}`,
       summary: 'Always empty: there are no private links here.',
       access: { action: `Microsoft.EventGrid/namespaces/${name}/read` },
       answers: { 200: 'EmptyList' },

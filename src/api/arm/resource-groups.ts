@@ -17,6 +17,8 @@ interface GroupRecord extends ResourceGroup {
 }
 
 const localLocation = 'local'
+/** Azure Resource Manager: names and restrictions. */
+const maximumNameLength = 90
 
 /**
  * Resource groups: the configured one, those that were made, and those that a namespace lies in (a template at start may
@@ -41,6 +43,7 @@ export class ResourceGroups {
   }
 
   find(name: string): ResourceGroup | null {
+    if (name.length > maximumNameLength) return null
     const made = this.#records.get(name.toLowerCase())
     if (made !== undefined) return made
     const { resourceGroup } = this.#settings

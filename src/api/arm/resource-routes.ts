@@ -4,12 +4,10 @@ import { failed } from './error.ts'
 import { namespaceActions } from './namespace-actions.ts'
 import { listNamespaces } from './namespace-list.ts'
 import { filterParameter, page, pagingParameters, readFilter, readPage } from './paging.ts'
+import { groupPath, namespacePath } from './paths.ts'
 import { deleteResource, getResource, namespaceOf, writeResource } from './resources.ts'
 
 /** The operations of `Microsoft.EventGrid/namespaces` and the five kinds of resources below it. */
-
-const group = '/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}'
-export const namespacePath = `${group}/providers/Microsoft.EventGrid/namespaces/{namespaceName}`
 
 const common = { tag: 'Resources', apiVersion: 'required' } as const
 const paged = [filterParameter, ...pagingParameters]
@@ -30,7 +28,7 @@ const namespaceRoutes: readonly Route[] = [
     ...common,
     id: 'Namespaces_ListByResourceGroup',
     method: 'GET',
-    path: `${group}/providers/Microsoft.EventGrid/namespaces`,
+    path: `${groupPath}/providers/Microsoft.EventGrid/namespaces`,
     summary: 'Namespaces of a resource group.',
     access: { action: 'Microsoft.EventGrid/namespaces/read', filtered: true },
     query: paged,

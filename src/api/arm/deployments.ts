@@ -1,0 +1,268 @@
+import type { Result } from '../../base/result.ts'
+import { err, ok } from '../../base/result.ts'
+import { applyDeployment, type PlannedChange, planDeployment } from '../../registry/deployment/apply.ts'
+import { type Deployment, readTemplate } from '../../registry/deployment/template.ts'
+import { invalid, type Problem } from '../../registry/failure.ts'
+import { Fields } from '../../registry/fields.ts'
+import { childTypes, formatResourceId, fullType, typeOf } from '../../registry/resource-id.ts'
+import { may } from '../access/caller.ts'
+import { denied } from '../access/gate.ts'
+import { formatScope } from '../access/role.ts'
+import { audit, authorOf } from '../house.ts'
+import { JsonRecords } from '../json-records.ts'
+import { type Answer, type Call, callerOf, json, type Route } from '../route.ts'
+import { armError, failed, invalidDocument } from './error.ts'
+import { groupPath } from './paths.ts'
+import { auditAll } from './resources.ts'
+
+/**
+ * Deployments of templates: validated whole, written in one transaction, answered when done. az splices the text of the
+ * template into its request, so the body is not JSON: keys without quotes, comments.
+ */
+
+const type = 'Microsoft.Resources/deployments'
+const common = { tag: 'Azure Resource Manager', apiVersion: 'required' } as const
+const list = `${groupPath}/providers/Microsoft.Resources/deployments`
+const one = `${list}/{deploymentName}`
+const body = { schema: 'Deployment', required: true, dialect: 'template', limit: 'templateBytes' } as const
+
+/** What is kept of the last deployments of a group. */
+const maximumRecords = 200
+
+interface DeploymentRecord {
+  readonly format: 1
+  readonly at: number
+  readonly document: Readonly<Record<string, unknown>>
+}
+
+export const deploymentRoutes: readonly Route[] = [
+  {
+    ...common,
+    id: 'Deployments_Validate',
+    method: 'POST',
+    path: `${one}/validate`,
+    summary: 'Says everything that is wrong with a template; writes nothing.',
+    access: { action: `${type}/validate/action` },
+    body,
+    answers: { 200: 'Deployment' },
+    handle(call) {
+      const read = readDeployment(call)
+      if (!read.ok) return read.error
+      const { deployment, prune } = read.value
+      const planned = planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+      return planned.ok ? json(200, documentOf(call, read.value, [])) : failed(planned.error)
+    },
+  },
+  {
+    ...common,
+    id: 'Deployments_WhatIf',
+    method: 'POST',
+    path: `${one}/whatIf`,
+    summary: 'Says what a template would change, property by property; writes nothing.',
+    access: { action: `${type}/whatIf/action` },
+    body,
+    answers: { 200: 'WhatIf' },
+    handle(call) {
+      const read = readDeployment(call)
+      if (!read.ok) return read.error
+      const { deployment, prune } = read.value
+      const planned = planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+      if (!planned.ok) return failed(planned.error)
+      return json(200, { status: 'Succeeded', properties: { changes: planned.value.changes.map(whatIf) } })
+    },
+  },
+  {
+    ...common,
+    id: 'Deployments_CreateOrUpdate',
+    method: 'PUT',
+    path: one,
+    summary:
+      'Applies a template: everything in one write, or nothing. Mode Complete also deletes what it does not name.',
+    access: { action: `${type}/write` },
+    body,
+    answers: { 200: 'Deployment', 201: 'Deployment' },
+    handle: deploy,
+  },
+  {
+    ...common,
+    id: 'Deployments_Get',
+    method: 'GET',
+    path: one,
+    summary: 'What a deployment did.',
+    access: { action: `${type}/read` },
+    answers: { 200: 'Deployment' },
+    handle(call) {
+      const record = nameOf(call).length > 64 ? undefined : recordsOf(call).get(keyOf(call))
+      if (record !== undefined) return json(200, record.document)
+      return armError(404, 'DeploymentNotFound', `Deployment '${nameOf(call)}' could not be found.`)
+    },
+  },
+  {
+    ...common,
+    id: 'Deployments_List',
+    method: 'GET',
+    path: list,
+    summary: 'The last deployments of a resource group.',
+    access: { action: `${type}/read` },
+    answers: { 200: 'GenericList' },
+    handle: (call) => {
+      const records = [...recordsOf(call).all(groupPrefix(call))].sort((a, b) => b.at - a.at)
+      return json(200, { value: records.map(({ document }) => document) })
+    },
+  },
+]
+
+interface Request {
+  readonly deployment: Deployment
+  readonly prune: boolean
+  /** As they may be shown: nothing secure. */
+  readonly parameters: Readonly<Record<string, unknown>>
+}
+
+async function deploy(call: Call): Promise<Answer> {
+  const read = readDeployment(call)
+  if (!read.ok) return read.error
+  const { deployment, prune } = read.value
+  const forbidden = forbiddenChange(call, deployment, prune)
+  if (forbidden !== null) return forbidden
+  const applied = await applyDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+  const resource = `${groupOf(call)}/providers/${type}/${nameOf(call)}`
+  if (!applied.ok) {
+    audit(call, { action: `${type}/write`, resource, outcome: applied.error.kind })
+    return failed(applied.error)
+  }
+  const { changes } = applied.value
+  auditAll(call, changes)
+  audit(call, { action: `${type}/write`, resource, outcome: 'applied' })
+  const warnings = changes.flatMap((change) => change.warnings)
+  const document = documentOf(call, read.value, changes)
+  await keep(call, document)
+  return json(201, warnings.length === 0 ? document : { ...document, warnings })
+}
+
+/** A template may do nothing that its author may not do one by one (S69). */
+function forbiddenChange(call: Call, { resources }: Deployment, prune: boolean): Answer | null {
+  const caller = callerOf(call)
+  for (const { id } of resources) {
+    const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)
+    const actions = [`${fullType(typeOf(id))}/write`]
+    if (prune && id.child === null) actions.push(...childTypes.map((child) => `${fullType(child)}/delete`))
+    const missing = actions.find((action) => !may(caller, action, scope))
+    if (missing !== undefined) return denied(caller, missing, scope)
+  }
+  return null
+}
+
+function readDeployment(call: Call): Result<Request, Answer> {
+  const problems: Problem[] = []
+  if (!/^[-\w.()]{1,64}$/.test(nameOf(call))) {
+    const message = 'A deployment name has 1 to 64 characters: letters, digits, and - _ . ( ).'
+    return err(armError(400, 'InvalidDeploymentName', message, { target: 'name' }))
+  }
+  const properties = new Fields(call.body, '', problems).nested('properties')
+  const mode = properties.choice('mode', ['Incremental', 'Complete']) ?? 'Incremental'
+  if (properties.has('templateLink') || properties.has('parametersLink')) {
+    properties.fail('templateLink', 'Unsupported', 'Nothing is fetched from elsewhere. Send the template itself.')
+  }
+  if (!properties.has('template')) properties.fail('template', 'Required', 'Send the template.')
+  if (problems.length > 0) return err(failed(invalid(problems)))
+  const { settings } = call.house.parts
+  const group = call.house.groups.find(call.params['resourceGroupName'] ?? '')
+  const parameters = properties.raw('parameters') ?? {}
+  const template = properties.raw('template')
+  const read = readTemplate(template, parameters, {
+    subscriptionId: settings.subscriptionId,
+    resourceGroup: group?.name ?? settings.resourceGroup,
+    location: group?.location ?? 'local',
+  })
+  if (!read.ok) {
+    const below = read.error.map((problem) => ({ ...problem, target: `properties.template.${problem.target}` }))
+    return err(invalidDocument(below, 'The template is not valid.'))
+  }
+  return ok({ deployment: read.value, prune: mode === 'Complete', parameters: shownParameters(template, parameters) })
+}
+
+/** Values of secure parameters are for the template alone. */
+function shownParameters(template: unknown, given: unknown): Readonly<Record<string, unknown>> {
+  const declared = new Fields(template, '', []).nested('parameters')
+  const values = new Fields(given, '', [])
+  const shown: Record<string, unknown> = Object.create(null)
+  for (const name of declared.keys()) {
+    const declaredType = declared.nested(name).text('type') ?? ''
+    const isSecure = declaredType.toLowerCase().startsWith('secure')
+    const value = values.nested(name).raw('value')
+    shown[name] = { type: declaredType, ...(isSecure || value === undefined ? {} : { value }) }
+  }
+  return shown
+}
+
+function documentOf(call: Call, { deployment, prune, parameters }: Request, changes: readonly PlannedChange[]) {
+  const changed = changes.filter(({ resource }) => resource !== null)
+  return {
+    id: `${groupOf(call)}/providers/${type}/${nameOf(call)}`,
+    name: nameOf(call),
+    type,
+    properties: {
+      provisioningState: 'Succeeded',
+      mode: prune ? 'Complete' : 'Incremental',
+      timestamp: new Date(call.house.parts.clock.now()).toISOString(),
+      duration: 'PT0S',
+      correlationId: call.requestId,
+      parameters,
+      outputs: deployment.outputs,
+      outputResources: changed.slice(0, 1_000).map(({ id }) => ({ id: formatResourceId(id) })),
+      providers: [],
+      dependencies: [],
+      templateHash: deployment.digest,
+    },
+  }
+}
+
+const changeTypes = { created: 'Create', updated: 'Modify', unchanged: 'NoChange', deleted: 'Delete' } as const
+
+function whatIf({ change, id, before, resource, differences, warnings }: PlannedChange) {
+  return {
+    resourceId: formatResourceId(id),
+    changeType: changeTypes[change],
+    before: before?.document ?? null,
+    after: resource?.document ?? null,
+    delta: differences.map(({ path, before: from, after: to }) => ({
+      path,
+      propertyChangeType: from === undefined ? 'Create' : to === undefined ? 'Delete' : 'Modify',
+      before: from ?? null,
+      after: to ?? null,
+    })),
+    ...(warnings.length === 0 ? {} : { warnings }),
+  }
+}
+
+async function keep(call: Call, document: DeploymentRecord['document']): Promise<void> {
+  const records = recordsOf(call)
+  await records.put(keyOf(call), { format: 1, at: call.house.parts.clock.now(), document })
+  const kept = [...records.all(groupPrefix(call))].sort((a, b) => b.at - a.at)
+  const over = kept
+    .slice(maximumRecords)
+    .map((record) => groupPrefix(call) + String(record.document['name']).toLowerCase())
+  await records.remove(over)
+}
+
+function recordsOf({ house }: Call): JsonRecords<DeploymentRecord> {
+  return new JsonRecords(house.parts.store, 'deployment')
+}
+
+function groupOf({ house, params }: Call): string {
+  const name = params['resourceGroupName'] ?? ''
+  return formatScope(house.parts.settings.subscriptionId, house.groups.find(name)?.name ?? name, null)
+}
+
+function groupPrefix({ params }: Call): string {
+  return `${(params['resourceGroupName'] ?? '').toLowerCase()} `
+}
+
+function nameOf({ params }: Call): string {
+  return params['deploymentName'] ?? ''
+}
+
+function keyOf(call: Call): string {
+  return groupPrefix(call) + nameOf(call).toLowerCase()
+}
