@@ -9,20 +9,53 @@ import {
   settingNames,
   settings,
 } from '../config.ts'
+import { addCertCommands } from './cert/commands.ts'
+import { CommandFailure, ExitCode } from './command-failure.ts'
+import { escapeText } from './escape-text.ts'
+import { processTerminal, type Terminal } from './terminal.ts'
 
-/** What every command ends with. */
-export const ExitCode = { CleanStop: 0, Failed: 1, WrongUsage: 2 } as const
-
-/** Reads the command line and runs what it names. Commands load what they need when they run. */
+/** Reads the command line of this process and runs what it names. */
 export async function main(args: readonly string[]): Promise<void> {
+  const exitCode = await run(args, processTerminal())
+  if (exitCode !== ExitCode.CleanStop) process.exitCode = exitCode
+}
+
+/** The exit code. Commands load what they need when they run. */
+export async function run(args: readonly string[], terminal: Terminal): Promise<ExitCode> {
+  const program = createProgram(terminal)
+  let path = 'sealgate'
+  program.hook('preAction', (_, command) => {
+    path = commandPath(command)
+  })
+  try {
+    if (args.length === 0) program.outputHelp({ error: true })
+    else await program.parseAsync(args, { from: 'user' })
+    return args.length === 0 ? ExitCode.WrongUsage : ExitCode.CleanStop
+  } catch (error) {
+    if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.CleanStop : ExitCode.WrongUsage
+    if (!(error instanceof CommandFailure)) throw error
+    const [first, ...more] = error.lines
+    terminal.complain(`${path}: ${escapeText(first ?? 'failed')}`)
+    for (const line of more) terminal.complain(`  ${escapeText(line)}`)
+    return error.exitCode
+  }
+}
+
+/** Every command there is; docs/cli.md and the completion scripts are made from it. */
+export function createProgram(terminal: Terminal): Command {
   const program = new Command('sealgate')
     .description('MQTT broker whose front door is the X.509 certificate')
     .version(packageVersion(), '--version', 'print the version')
-    .helpOption('--help', 'print this help')
+    .helpOption('-h, --help', 'print this help')
     .helpCommand(false)
     .exitOverride()
+    .configureOutput({
+      writeOut: (text) => terminal.print(text.replace(/\n$/, '')),
+      writeErr: (text) => terminal.complain(text.replace(/\n$/, '')),
+    })
   addServer(program, 'dev', 'for development: loopback, with certificates, clients and topics made on first start')
   addServer(program, 'serve', 'for operation: nothing is made that was not asked for')
+  addCertCommands(program, terminal)
   program
     .command('decode')
     .description('explain the bytes of an MQTT packet')
@@ -32,21 +65,18 @@ export async function main(args: readonly string[]): Promise<void> {
     )
     .action(async (hex: string[], options: { mqtt?: string }) => {
       const { decode } = await import('./decode.ts')
-      process.exitCode = decode(hex.join(''), options.mqtt ?? null)
+      decode(terminal, hex.join(''), options.mqtt ?? null)
     })
+  return program
+}
 
-  try {
-    if (args.length === 0) program.outputHelp({ error: true })
-    await program.parseAsync(args, { from: 'user' })
-    if (args.length === 0) process.exitCode = ExitCode.WrongUsage
-  } catch (error) {
-    if (!(error instanceof CommanderError)) throw error
-    process.exitCode = error.exitCode === 0 ? ExitCode.CleanStop : ExitCode.WrongUsage
-  }
+/** `sealgate namespace client create` */
+export function commandPath(command: Command): string {
+  return command.parent === null ? command.name() : `${commandPath(command.parent)} ${command.name()}`
 }
 
 function addServer(program: Command, mode: Mode, description: string): void {
-  const command = program.command(mode).description(description).helpOption('--help', 'print this help')
+  const command = program.command(mode).description(description)
   for (const name of settingNames) {
     const setting: Setting = settings[name]
     if (setting.only === undefined || setting.only === mode) {

@@ -1,0 +1,53 @@
+import { text } from 'node:stream/consumers'
+import { type UnixMillis, unixMillis } from '../base/time.ts'
+
+/** What a command may touch of the place it was started in; tests bring their own. */
+export interface Terminal {
+  readonly environment: Readonly<Record<string, string | undefined>>
+  readonly workingDirectory: string
+  now(): UnixMillis
+  /** Results; a newline follows. */
+  print(line: string): void
+  /** Mistakes, notes and progress. */
+  complain(line: string): void
+  /** Everything on the standard input. */
+  readInput(): Promise<string>
+  /** Aborted when the user wants the command to end: what runs on and on ends then, as a success. */
+  readonly interrupted: AbortSignal
+}
+
+export function processTerminal(): Terminal {
+  endQuietlyWhenNobodyReads()
+  return {
+    environment: process.env,
+    workingDirectory: process.cwd(),
+    now: () => unixMillis(Date.now()),
+    print: (line) => process.stdout.write(`${line}\n`),
+    complain: (line) => process.stderr.write(`${line}\n`),
+    readInput: () => text(process.stdin),
+    get interrupted() {
+      return interruption()
+    },
+  }
+}
+
+/** `sealgate … | head` closes the pipe: that is no mistake of ours. */
+function endQuietlyWhenNobodyReads(): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(0)
+    throw error
+  })
+}
+
+let signalled: AbortSignal | null = null
+
+/** Signals are taken over only by a command that asks: elsewhere they end the process as usual. */
+function interruption(): AbortSignal {
+  if (signalled !== null) return signalled
+  const controller = new AbortController()
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+    process.once(signal, () => controller.abort())
+  }
+  signalled = controller.signal
+  return signalled
+}
