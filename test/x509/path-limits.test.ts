@@ -195,6 +195,12 @@ test('a limit never turns a refusal into an acceptance', () => {
   }
 })
 
+test('a limit of one certificate leaves no room for an anchor', () => {
+  const leaf = forge({ issuer: root })
+  assert.equal(verdict(search(leaf, [], [root.certificate], { limits: { pathLength: 2 } })), 'ok')
+  assert.equal(search(leaf, [], [root.certificate], { limits: { pathLength: 1 } }).ok, false)
+})
+
 test('long names, long lists of purposes and many ways at once cost no more than the limits', () => {
   const long = nameOfCommonName('\0'.repeat(5_000))
   const purposes = Array.from({ length: 300 }, (_, index) => `1.3.6.1.4.1.55555.${index}`)
