@@ -80,13 +80,20 @@ export function failed(failure: RegistryFailure): Answer {
   }
 }
 
+/** Problems that stand in the message itself: some clients of Azure show nothing else. */
+const toldProblems = 5
+
 /** All problems of one document: the first one chooses the code, all of them stand in `details`. */
 export function invalidDocument(problems: readonly Problem[], message: string): Answer {
   const [first] = problems
-  const more = problems.length > 1 ? ` ${problems.length} problems in all, see details.` : ''
   const details = problems.map(({ code, target, message: text }) => ({ code, target, message: text }))
+  const told = problems
+    .slice(0, toldProblems)
+    .map(({ target, message: text }) => (target === '' ? text : `${target}: ${text}`))
+  const more = problems.length - told.length
+  const sentences = more > 0 ? [...told, `And ${more} more problems, see details.`] : told
   const one = (status: number, code: string): Answer =>
-    armError(status, code, first === undefined ? message : `${first.message}${more}`, {
+    armError(status, code, first === undefined ? message : sentences.join(' '), {
       target: first?.target ?? '',
       details,
     })
