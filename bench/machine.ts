@@ -1,6 +1,7 @@
 import { spawnSync } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { cpus, release, totalmem } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
 
 export interface Machine {
   readonly cpu: string
@@ -41,6 +42,20 @@ export function planPinning(): Pinning {
   if (cores.length < 2) return nothing('not pinned: one core only')
   const pin = (core: number) => ['taskset', '-c', String(core)]
   return { broker: pin(cores[0]!), load: pin(cores.at(-1)!), brokerCore: cores[0]!, note: null }
+}
+
+/** Waits until the machine has been nearly idle for a second, at most for the given time. */
+export async function quietMachine(mostMs: number): Promise<void> {
+  const deadline = performance.now() + mostMs
+  while (performance.now() < deadline) {
+    const before = busyMs()
+    await sleep(1_000)
+    if ((busyMs() - before) / (1_000 * cpus().length) < 0.1) return
+  }
+}
+
+function busyMs(): number {
+  return cpus().reduce((sum, { times }) => sum + times.user + times.nice + times.sys + times.irq, 0)
 }
 
 /** `0-2,5` is 0, 1, 2 and 5. */

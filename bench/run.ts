@@ -13,7 +13,7 @@ import { type Case, cases, selectCases } from './cases.ts'
 import { makeMaterial } from './certificates.ts'
 import { checkOut } from './checkout.ts'
 import type { LoadResult } from './load/job.ts'
-import { describeMachine, planPinning } from './machine.ts'
+import { describeMachine, planPinning, quietMachine } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
@@ -114,6 +114,7 @@ async function runCase(
 async function measureQuietly(plan: RunPlan, one: Case, { driver, setting }: Contender): Promise<LoadResult> {
   const results: LoadResult[] = []
   for (let attempt = plan.profileFolder === null ? 0 : 2; attempt < 3; attempt++) {
+    if (results.length > 0) await quietMachine(30_000)
     const result = await measureOnce(plan, one, driver, setting)
     if ((result.othersShare ?? 0) <= disturbedShare) return result
     results.push(result)
