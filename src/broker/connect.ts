@@ -142,7 +142,7 @@ type WillOutcome =
   | { readonly outcome: 'ok'; readonly stored: StoredWill | null; readonly topicName: TopicName | null }
   | { readonly outcome: 'refused'; readonly refused: Refused }
 
-/** A will is authorized now and again when it is due (S37). */
+/** A will needs its right now and again when it is due (S37). */
 function willOf(connection: Connection, namespace: Namespace, packet: ConnectPacket, accepted: Accepted): WillOutcome {
   const { core } = connection
   const { will } = packet
