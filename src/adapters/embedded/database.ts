@@ -53,7 +53,8 @@ export interface DatabaseFile {
  * Opens or makes the store of a data directory.
  *
  * Settings with a reason: `overlappingSync` off, so that a resolved promise means flushed, a copy of the directory opens,
- * and a full disk rejects instead of never answering; values and keys are our own bytes; no cache, compression or dupSort,
+ * and a full disk rejects instead of never answering; `eventTurnBatching` off, since we make each transaction explicitly
+ * and the implicit one makes promises that nobody can handle; values and keys are our own bytes; no cache, compression or dupSort,
  * whose corners have had bugs.
  */
 export function openDatabase(directory: string): DatabaseFile {
@@ -76,6 +77,7 @@ function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
     encoding: 'binary',
     keyEncoding: 'binary',
     overlappingSync: false,
+    eventTurnBatching: false,
     maxDbs: tableNames.length + 8,
   })
   const table = (name: string): Table => root.openDB({ name, encoding: 'binary', keyEncoding: 'binary' })

@@ -89,7 +89,7 @@ export class GroupCommit {
       const fault = this.#options.fault?.() ?? null
       if (fault === 'refuse') throw new Error('refused')
       // Without writes only this process is concerned: a session that lives in memory.
-      if (unit.writes.count > 0) await unit.writes.flush()
+      if (unit.writes.count > 0) await unit.writes.flush(this.#store.tables.meta)
       this.failure = null
       this.#publish(unit)
       for (const { uid, messages } of told) this.#store.tails.tell(uid, messages)

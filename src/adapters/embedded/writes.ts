@@ -35,21 +35,18 @@ export class Writes {
     this.#bytes += key.length
   }
 
-  /**
-   * Hands everything to the store within this turn, which makes it one transaction. Resolves when it is flushed to disk;
-   * rejects when none of it happened.
-   */
-  async flush(): Promise<void> {
-    let last: Promise<unknown> | undefined
-    for (const { table, key, value } of this.#instructions) {
-      const promise = value === null ? table.remove(key) : table.put(key, value)
-      if (promise === last) continue
-      // Each promise needs a handler of its own, or a full disk ends the process.
-      promise.catch(() => {})
-      last = promise
-    }
+  /** Hands everything to the store as one transaction. Resolves when it is flushed to disk; rejects when none of it is. */
+  async flush(root: Table): Promise<void> {
+    // Inside a batch the single operations answer with nothing, so there is one promise, and it is ours: one that nobody
+    // handles would end the process when the disk is full.
+    const committed = root.batch(() => {
+      for (const { table, key, value } of this.#instructions) {
+        if (value === null) void table.remove(key)
+        else void table.put(key, value)
+      }
+    })
     try {
-      await last
+      await committed
     } catch (error) {
       throw new Error('the transaction failed', { cause: await causeOf(error) })
     }
