@@ -53,6 +53,8 @@ export interface ApiLimits {
   /** From the first byte of a request to the last one of its headers, and of its body. */
   readonly headersTimeoutMs: number
   readonly requestTimeoutMs: number
+  /** How often connections are asked whether they are too slow. */
+  readonly connectionsCheckingIntervalMs: number
   /** An idle connection is closed after this long. */
   readonly keepAliveTimeoutMs: number
   /** How long a stop waits for the requests that are under way. */
@@ -73,6 +75,7 @@ export const defaultLimits: ApiLimits = {
   templateBytes: 25 * 1_048_576,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,
+  connectionsCheckingIntervalMs: 2_000,
   keepAliveTimeoutMs: 72_000,
   closeTimeoutMs: 5_000,
   requestsPerSecond: 5_000,

@@ -50,6 +50,7 @@ export async function openApi(parts: ApiParts): Promise<Api> {
       ALPNProtocols: ['http/1.1'],
       handshakeTimeout: settings.handshakeTimeoutMs,
       headersTimeout: limits.headersTimeoutMs,
+      connectionsCheckingInterval: limits.connectionsCheckingIntervalMs,
       maxHeaderSize: 32_768,
     },
     requestTimeout: limits.requestTimeoutMs,

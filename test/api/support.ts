@@ -66,6 +66,10 @@ export function deviceAuthority(commonName: string): CertificateAuthority {
   return createCertificateAuthority({ subject: nameOfCommonName(commonName), ...validity })
 }
 
+export function pemOf({ certificate }: CertificateAuthority): string {
+  return toPem('CERTIFICATE', certificate.der)
+}
+
 export function deviceCertificate(issuer: CertificateAuthority, commonName: string): string {
   return toPem(
     'CERTIFICATE',
@@ -202,7 +206,8 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
 function call(agent: Agent, port: number, method: string, path: string, options: CallOptions): Promise<Reply> {
   const { body, token = administratorToken, headers = {}, apiVersion = version } = options
   const query = apiVersion === null ? '' : `${path.includes('?') ? '&' : '?'}api-version=${apiVersion}`
-  const content = body === undefined ? null : typeof body === 'string' ? body : JSON.stringify(body)
+  const isRaw = typeof body === 'string' || body instanceof Uint8Array
+  const content = body === undefined ? null : isRaw ? body : JSON.stringify(body)
   return new Promise((resolve, reject) => {
     const sent = httpsRequest(
       {
@@ -213,9 +218,10 @@ function call(agent: Agent, port: number, method: string, path: string, options:
         agent,
         headers: {
           ...(token === null ? {} : { authorization: `Bearer ${token}` }),
-          ...(content === null
+          ...(content === null ? {} : { 'content-type': 'application/json' }),
+          ...(content === null || 'transfer-encoding' in headers
             ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
+            : { 'content-length': Buffer.byteLength(content) }),
           ...headers,
         },
         ...options.request,

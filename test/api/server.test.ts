@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { connect as connectTcp } from 'node:net'
+import { test } from 'node:test'
+import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
+import { gate } from './gate.ts'
+import { namespaceBody, plantPath, serverCa, testApi } from './support.ts'
+
+/** Writes text and gives what comes back until the server closes, or until `enough`. */
+function raw(port: number, text: string, enough: (got: string) => boolean = () => false): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', ca: serverCa, servername: 'localhost' }, () => socket.write(text))
+    let got = ''
+    socket.setEncoding('utf8')
+    socket.on('data', (chunk: string) => {
+      got += chunk
+      if (enough(got)) socket.destroy()
+    })
+    socket.on('close', () => resolve(got))
+    socket.on('error', reject)
+  })
+}
+
+function handshake(port: number, options: ConnectionOptions): Promise<TLSSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ port, host: '127.0.0.1', ca: serverCa, servername: 'localhost', ...options })
+    socket.once('secureConnect', () => resolve(socket))
+    socket.once('error', reject)
+  })
+}
+
+test('S19 TLS 1.2 and 1.3 with ephemeral keys and AEAD, no client certificate asked, no session resumed', async (t) => {
+  const { api } = await testApi(t)
+  for (const version of ['TLSv1.2', 'TLSv1.3'] as const) {
+    const sessions: Buffer[] = []
+    const first = await handshake(api.port, { minVersion: version, maxVersion: version })
+    first.on('session', (session) => sessions.push(session))
+    assert.match(first.getCipher().name, /^(TLS_AES_|TLS_CHACHA20_|ECDHE-.*(GCM|CHACHA20))/)
+    first.write('GET /healthz HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\r\n')
+    first.resume()
+    await new Promise((resolve) => first.on('close', resolve))
+    const session = sessions[0] ?? first.getSession()
+    const second = await handshake(api.port, {
+      minVersion: version,
+      maxVersion: version,
+      ...(session === undefined ? {} : { session }),
+    })
+    assert.equal(second.isSessionReused(), false, version)
+    second.destroy()
+  }
+  await assert.rejects(handshake(api.port, { maxVersion: 'TLSv1.2', ciphers: 'AES128-GCM-SHA256:@SECLEVEL=0' }))
+  await assert.rejects(
+    handshake(api.port, { maxVersion: 'TLSv1.2', ciphers: 'ECDHE-RSA-AES128-SHA:ECDHE-ECDSA-AES128-SHA' }),
+  )
+})
+
+test('ids of a request come back, and only what is harmless in a header', async (t) => {
+  const { call } = await testApi(t)
+  const reply = await call('GET', '/healthz', {
+    headers: { 'x-ms-client-request-id': 'a-b-c', 'x-ms-correlation-request-id': 'c-d' },
+  })
+  assert.equal(reply.headers['x-ms-client-request-id'], 'a-b-c')
+  assert.equal(reply.headers['x-ms-correlation-request-id'], 'c-d')
+  assert.match(String(reply.headers['x-ms-request-id']), /^[0-9a-f]{8}-[0-9a-f-]{27}$/)
+  const odd = await call('GET', '/healthz', { headers: { 'x-ms-client-request-id': 'a b' } })
+  assert.equal(odd.headers['x-ms-client-request-id'], undefined)
+  const refused = await call('GET', plantPath, { token: null })
+  assert.ok(refused.headers['x-ms-request-id'] !== undefined)
+})
+
+test('a method that a path has not is 405 and names those it has', async (t) => {
+  const { call } = await testApi(t)
+  const reply = await call('DELETE', '/healthz')
+  assert.equal(reply.status, 405)
+  assert.equal(reply.headers['allow'], 'GET, HEAD')
+  const options = await call('OPTIONS', plantPath)
+  assert.equal(options.status, 405)
+  assert.equal(options.headers['access-control-allow-origin'], undefined)
+})
+
+test('what is no HTTP is answered in the shape of Azure and closed', async (t) => {
+  const { api } = await testApi(t)
+  assert.match(await raw(api.port, 'HELLO\r\n\r\n'), /^HTTP\/1\.1 400 .*"code":"InvalidRequest"/s)
+  const headers = `GET / HTTP/1.1\r\nhost: x\r\nx: ${'y'.repeat(40_000)}\r\n\r\n`
+  assert.match(await raw(api.port, headers), /^HTTP\/1\.1 431 /)
+})
+
+test('headers that come too slowly are cut', async (t) => {
+  const { api } = await testApi(t, { limits: { headersTimeoutMs: 50, connectionsCheckingIntervalMs: 20 } })
+  assert.match(await raw(api.port, 'GET /healthz HTTP/1.1\r\nhost:'), /^HTTP\/1\.1 408 /)
+})
+
+test('S49 a connection for one namespace does not ask for another', async (t) => {
+  const { api, call, registry } = await testApi(t, { settings: { domain: 'test' } })
+  const path = (name: string) => plantPath.replace(/plant$/, name)
+  for (const name of ['aaa', 'bbb']) await call('PUT', path(name), { body: namespaceBody })
+  assert.ok(registry.view.namespaceByName('aaa') !== undefined)
+  const get = (host: string) => `GET /healthz HTTP/1.1\r\nhost: ${host}\r\n\r\n`
+  const ask = (servername: string, hosts: readonly string[]): Promise<string> =>
+    new Promise((resolve, reject) => {
+      const socket = connect({ port: api.port, host: '127.0.0.1', servername, rejectUnauthorized: false }, () => {
+        socket.write(hosts.map(get).join(''))
+      })
+      let got = ''
+      socket.setEncoding('utf8')
+      socket.on('data', (chunk: string) => {
+        got += chunk
+        if ((got.match(/^HTTP/gm)?.length ?? 0) === hosts.length) socket.end()
+      })
+      socket.on('close', () => resolve((got.match(/^HTTP\/1\.1 \d+/gm) ?? []).join(' ')))
+      socket.on('error', reject)
+    })
+  assert.equal(await ask('aaa.test', ['aaa.test', 'bbb.test']), 'HTTP/1.1 200 HTTP/1.1 421')
+  assert.equal(await ask('localhost', ['127.0.0.1:8443']), 'HTTP/1.1 200')
+})
+
+test('a stop answers what is under way, closes idle connections and ends handshakes', async (t) => {
+  const held = gate()
+  const { api, call, endpoint } = await testApi(t, {
+    registry: (registry) =>
+      new Proxy(registry, {
+        get(target, property) {
+          const member = Reflect.get(target, property)
+          if (property !== 'put') return typeof member === 'function' ? member.bind(target) : member
+          return async (...args: Parameters<typeof registry.put>) => {
+            await held.pass()
+            return target.put(...args)
+          }
+        },
+      }),
+  })
+  assert.equal((await call('GET', '/readyz')).status, 200)
+  const silent = connectTcp(api.port, '127.0.0.1')
+  const silentClosed = new Promise((resolve) => silent.on('close', resolve))
+  await new Promise((resolve) => silent.on('connect', resolve))
+  silent.on('error', () => {})
+  const idle = await handshake(api.port, {})
+  const idleClosed = new Promise((resolve) => idle.on('close', resolve))
+  idle.resume()
+  const underWay = call('PUT', plantPath, { body: namespaceBody })
+  await held.reached
+  const closed = api.close()
+  held.open()
+  const answer = await underWay
+  assert.equal(answer.status, 201)
+  assert.equal(answer.headers['connection'], 'close')
+  await Promise.all([closed, silentClosed, idleClosed])
+  await assert.rejects(call('GET', `${endpoint}/healthz`))
+})
+
+test('S64 health says ok or not; metrics need a token unless only this machine reaches the listener', async (t) => {
+  const { call, plant } = await testApi(t)
+  await plant()
+  await call('PUT', `${plantPath}/clients/secret-device`, { body: {} })
+  assert.equal((await call('GET', '/healthz', { token: null })).text, 'ok\n')
+  assert.equal((await call('HEAD', '/readyz', { token: null })).status, 204)
+  assert.equal((await call('GET', '/metrics', { token: null })).status, 401)
+  const metrics = await call('GET', '/metrics')
+  assert.match(metrics.text, /^# TYPE sealgate_connections gauge\nsealgate_connections 0$/m)
+  assert.ok(!metrics.text.includes('secret-device'))
+  const open = await testApi(t, { settings: { openMetrics: true } })
+  assert.equal((await open.call('GET', '/metrics', { token: null })).status, 200)
+})
