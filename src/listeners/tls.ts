@@ -145,10 +145,11 @@ class Handshakes {
   }
 
   take(socket: TLSSocket): Arrival | undefined {
-    // A socket that has failed may have lost its address already. The one below it, which Node.js keeps without
-    // documenting it, has not; were it gone too, the end of the connection would still be told, with less of a reason.
+    // The socket below it, which Node.js keeps without documenting it, remembers its address: it is spared a system
+    // call, and a socket that has failed may have lost its own. Were it gone, the end of a failed connection would still
+    // be told, with less of a reason.
     const below = (socket as { readonly _parent?: PeerAddress | null })._parent
-    const peer = peerOf(socket.remotePort === undefined && below ? below : socket)
+    const peer = peerOf(below ?? socket)
     const arrival = this.#byPeer.get(peer)
     this.#byPeer.delete(peer)
     return arrival
