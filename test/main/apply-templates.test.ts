@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rootCertificates } from 'node:tls'
@@ -11,6 +11,7 @@ import { applyTemplates } from '../../src/main/apply-templates.ts'
 import { StartError } from '../../src/main/start-error.ts'
 import type { NodeId } from '../../src/ports/engine.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
+import { selfSigned } from '../e2e/openssl.ts'
 import { temporaryDirectory } from '../listeners/door.ts'
 
 async function setUp(t: TestContext) {
@@ -141,4 +142,18 @@ test('S13: warnings of the registry reach the log', async (t) => {
   }
   await apply(['one.json', JSON.stringify(template)])
   assert.ok(entries.some(({ event, facts }) => event === 'applyWarning' && facts['resource'] === 'root-1'))
+})
+
+test('the template that the README shows is a template', async (t) => {
+  const { apply, registry } = await setUp(t)
+  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
+  const shown = /```json\n([\s\S]*?)```/.exec(readme)?.[1]
+  assert.ok(shown !== undefined)
+  const authority = selfSigned(temporaryDirectory(t), 'ca', '/CN=CA').certificate
+  const text = shown.replace(/"-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\n"/, JSON.stringify(authority))
+  assert.notEqual(text, shown)
+  await apply(['readme.json', text])
+  const plant = registry.view.namespaceByName('plant')
+  assert.ok(plant?.clientByResourceName('press-7') !== undefined)
+  assert.equal(plant.permissionBindings().length, 1)
 })
