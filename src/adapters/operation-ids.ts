@@ -19,22 +19,30 @@ export function commitMark(commit: Commit): string {
   return [commit.bodies.length, bytes, commit.appends.length, commit.retain.length, commit.owner.length].join('.')
 }
 
-/** Commits that took effect, newest last. */
+interface Known {
+  readonly mark: string
+  readonly result: CommitResult
+}
+
+/** Commits that took effect: the latest ones, at least as many as `remembered`. */
 export class OperationIds {
-  readonly #known = new Map<string, { readonly mark: string; readonly result: CommitResult }>()
+  // Two generations: forgetting the older one whole costs nothing, where deleting the oldest of one map costs a walk.
+  #young = new Map<string, Known>()
+  #old = new Map<string, Known>()
 
   /** The result of the commit that took effect under this id. */
   repeatOf(commit: Commit): CommitResult | undefined {
-    const known = this.#known.get(commit.opId)
+    const known = this.#young.get(commit.opId) ?? this.#old.get(commit.opId)
     if (known === undefined) return undefined
     assert(known.mark === commitMark(commit), `operation id used for another commit: ${commit.opId}`)
     return known.result
   }
 
   remember(opId: string, mark: string, result: CommitResult): void {
-    this.#known.set(opId, { mark, result })
-    if (this.#known.size <= remembered) return
-    const oldest = this.#known.keys().next()
-    if (!oldest.done) this.#known.delete(oldest.value)
+    if (this.#young.size >= remembered) {
+      this.#old = this.#young
+      this.#young = new Map()
+    }
+    this.#young.set(opId, { mark, result })
   }
 }

@@ -211,17 +211,23 @@ function sealOperations(unit: Unit, store: Store): void {
     keys.push(key)
     unit.writes.put(operations, numberBytes(key), encodeOperation(operation))
   }
-  const surplus = store.operationKeys.length + keys.length - mostOperationKeys
+  const surplus = store.operationKeys.length - store.operationHead + keys.length - mostOperationKeys
   const forgotten = surplus < forgottenAtOnce ? 0 : surplus
-  for (const key of store.operationKeys.slice(0, forgotten)) unit.writes.remove(operations, numberBytes(key))
+  for (let i = 0; i < forgotten; i++) {
+    unit.writes.remove(operations, numberBytes(store.operationKeys[store.operationHead + i] as number))
+  }
   unit.effects.push(() => {
-    if (forgotten > 0) store.operationKeys = store.operationKeys.slice(forgotten)
-    store.operationKeys.push(...keys)
+    store.operationHead += forgotten
+    if (store.operationHead > mostOperationKeys) {
+      store.operationKeys = store.operationKeys.slice(store.operationHead)
+      store.operationHead = 0
+    }
+    for (const key of keys) store.operationKeys.push(key)
   })
 }
 
 function reasonOf(error: unknown): string {
   const cause = error instanceof Error ? error.cause : undefined
   const text = cause instanceof Error ? cause.message : String(cause ?? (error as Error).message)
-  return /ENOSPC|no space/i.test(text) ? 'diskFull' : text
+  return /ENOSPC|no space|EFBIG|file too large/i.test(text) ? 'diskFull' : text
 }

@@ -29,8 +29,9 @@ export class Store {
   readonly retained: RetainedReader
   readonly registry: RegistryReader
   readonly operations = new OperationIds()
-  /** Keys of the remembered operations, oldest first. */
+  /** Keys of the operations on disk, oldest first; those before the head are forgotten. */
   operationKeys: number[] = []
+  operationHead = 0
   /** Last number given to a body, an entry, an epoch or an operation. */
   sequence = 0
   revision = 0n as Revision
