@@ -6,17 +6,21 @@ import { rootCertificates } from 'node:tls'
 import { createMemoryWorld } from '../../src/adapters/memory/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
-import { unixMillis } from '../../src/base/time.ts'
+import { toUnixSeconds, unixMillis, unixSeconds } from '../../src/base/time.ts'
 import { applyTemplates } from '../../src/main/apply-templates.ts'
 import { StartError } from '../../src/main/start-error.ts'
 import type { NodeId } from '../../src/ports/engine.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
-import { selfSigned } from '../e2e/openssl.ts'
+import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
+import { createCertificateAuthority } from '../../src/x509/issue.ts'
+import { toPem } from '../../src/x509/pem.ts'
 import { temporaryDirectory } from '../listeners/door.ts'
+
+const now = unixMillis(Date.UTC(2027, 0, 1))
 
 async function setUp(t: TestContext) {
   const directory = temporaryDirectory(t)
-  const { clock } = fakeClock(unixMillis(Date.UTC(2027, 0, 1)))
+  const { clock } = fakeClock(now)
   const engine = createMemoryWorld().engine('n' as NodeId, clock)
   const registry = await openRegistry({ store: engine.registry, random: seededRandom(1), clock })
   const entries: { readonly event: string; readonly facts: Readonly<Record<string, unknown>> }[] = []
@@ -149,7 +153,12 @@ test('the template that the README shows is a template', async (t) => {
   const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
   const shown = /```json\n([\s\S]*?)```/.exec(readme)?.[1]
   assert.ok(shown !== undefined)
-  const authority = selfSigned(temporaryDirectory(t), 'ca', '/CN=CA').certificate
+  const { certificate } = createCertificateAuthority({
+    subject: nameOfCommonName('CA'),
+    notBefore: toUnixSeconds(now),
+    notAfter: unixSeconds(toUnixSeconds(now) + 86_400),
+  })
+  const authority = toPem('CERTIFICATE', certificate.der)
   const text = shown.replace(/"-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\n"/, JSON.stringify(authority))
   assert.notEqual(text, shown)
   await apply(['readme.json', text])
