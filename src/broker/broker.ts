@@ -18,6 +18,7 @@ import type { BrokerSettings, Core } from './core.ts'
 import { DecisionRecorder } from './decision-recorder.ts'
 import { Namespaces } from './namespaces.ts'
 import { BrokerOperations, type Operations } from './operations.ts'
+import { PathWork } from './path-work.ts'
 import { Publishing } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
 import { RefusalQueue } from './refusal-queue.ts'
@@ -118,7 +119,7 @@ function build(
   onEmpty: () => void,
 ): Core {
   const turn = new Turn(clock)
-  const namespaces = new Namespaces(registry.view, settings)
+  const namespaces = new Namespaces(registry.view, settings, clock)
   const commits = new Commits(engine.hot, turn, clock, random.uid(), {
     onOverflow: (uid, dropped, ended) => {
       for (const namespace of namespaces.all()) {
@@ -145,6 +146,7 @@ function build(
     tokenVerifier: asked.tokenVerifier ?? null,
     webhook: asked.webhook ?? null,
     verdicts: new PathVerdicts(),
+    pathWork: new PathWork(clock, settings.pathWork),
     rights: new RightsCache(),
     namespaces,
     commits,

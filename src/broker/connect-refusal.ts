@@ -65,6 +65,10 @@ export function willRefusal(accepted: Accepted, topicName: string, fault: string
   )
 }
 
+export function rateRefusal(accepted: Accepted): Refused {
+  return refusalOf(accepted, 'connectRateExceeded', step('connectRate', 'fewer connections per second', null, null))
+}
+
 /** The session's name or its quota: names what is in the way and the command that frees it. */
 export function sessionRefusal(
   outcome: Exclude<OpenOutcome, { kind: 'opened' }>,

@@ -11,7 +11,7 @@ import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
 import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
 import { connectFault, negotiate } from './connack.ts'
-import { answerRefused, sessionRefusal, unknownNamespace, willRefusal } from './connect-refusal.ts'
+import { answerRefused, rateRefusal, sessionRefusal, unknownNamespace, willRefusal } from './connect-refusal.ts'
 import type { Connection } from './connection.ts'
 import { grantsOf } from './held-rights.ts'
 import { IncomingPublish } from './incoming-publish.ts'
@@ -56,6 +56,10 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     answerRefused(connection, packet, { kind: 'decision', refused: will.refused })
     return
   }
+  if (!isWithinRate(connection, namespace, packet.clientId, judged)) {
+    answerRefused(connection, packet, { kind: 'decision', refused: rateRefusal(judged) })
+    return
+  }
   connection.openingSession(packet)
   const opened = await openSession(connection, namespace, packet, judged, will.stored)
   core.turn.begin()
@@ -74,6 +78,14 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     return
   }
   admit(connection, namespace, packet, evidence, again, opened, will.topicName)
+}
+
+/** Charged to the name as this client uses it: whoever merely knows a name uses up nothing that belongs to it (S31). */
+function isWithinRate({ core }: Connection, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
+  const { authority, uid } = sessionOwnerOf(accepted.principal)
+  const existing = core.engine.sessions.find(namespace.id, clientId)
+  const isTakeover = existing?.node != null && existing.owner.authority === authority && existing.owner.uid === uid
+  return namespace.rates.admitsConnect(`${authority} ${uid} ${clientId}`, isTakeover, core.turn.monotonicMs)
 }
 
 /** A rejected promise of the world and a bug of ours both end this one connection. */
@@ -103,12 +115,13 @@ function evidenceOf({ core, transport }: Connection, packet: ConnectPacket): Con
   }
 }
 
-function contextOf({ core }: Connection, namespace: Namespace): AuthenticationContext {
+function contextOf({ core, transport }: Connection, namespace: Namespace): AuthenticationContext {
   const { notBeforeSkewSeconds, notAfterSkewSeconds } = namespace.limits
   return {
     now: toUnixSeconds(core.turn.now),
     skew: { notBeforeSeconds: notBeforeSkewSeconds, notAfterSeconds: notAfterSkewSeconds },
     verdicts: core.verdicts,
+    mayDoPathWork: () => core.pathWork.admits(transport),
   }
 }
 
@@ -257,6 +270,7 @@ function admit(
     fence: opened.fence,
     record,
     willTopic,
+    nowMs: core.turn.monotonicMs,
     version: packet.protocolVersion,
     maximumPacketSizeBytes: packet.properties.maximumPacketSizeBytes ?? 0xfff_ffff,
     receiveMaximum: packet.properties.receiveMaximum ?? 65_535,

@@ -7,6 +7,7 @@ import type { ConnectPacket, Packet, PacketFailure, ProtocolVersion } from '../m
 import { refusalVersion } from '../mqtt/packets/connect.ts'
 import { encodeAcknowledgement } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
+import type { Cancel } from '../ports/clock.ts'
 import type { Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
 import {
   type CloseCause,
@@ -71,6 +72,8 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
   #workTurn = 0
   #receivedMs = 0
   #keepAliveMs = 0
+  #cancelThrottle: Cancel | null = null
+  #cancelPump: Cancel | null = null
   readonly #onClosed: (() => void)[] = []
 
   constructor(core: Core, transport: Transport, namespace: Namespace | null) {
@@ -98,6 +101,10 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
 
   get session(): OnlineSession | null {
     return this.#session
+  }
+
+  get nowMs(): number {
+    return this.core.turn.monotonicMs
   }
 
   /** Monotonic time of the last bytes. */
@@ -323,6 +330,26 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     if ((this.#incoming?.uncommitted ?? 0) < uncommittedBound / 2) this.letGo(Hold.Commits)
   }
 
+  /** More than it may send: it is read on when the bucket is level. */
+  onThrottled(waitMs: number): void {
+    this.hold(Hold.Rate)
+    if (this.#cancelThrottle !== null) return
+    this.#cancelThrottle = this.core.clock.setTimer(waitMs, () => {
+      this.#cancelThrottle = null
+      this.core.turn.begin()
+      this.letGo(Hold.Rate)
+    })
+  }
+
+  pumpLater(waitMs: number): void {
+    if (this.#cancelPump !== null) return
+    this.#cancelPump = this.core.clock.setTimer(waitMs, () => {
+      this.#cancelPump = null
+      this.core.turn.begin()
+      this.guard(() => this.#session?.pump(this.core.turn.now))
+    })
+  }
+
   onSessionOverflow(): void {
     this.end(sessionOverflow)
   }
@@ -392,6 +419,8 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
   }
 
   #close(abrupt: boolean): void {
+    this.#cancelThrottle?.()
+    this.#cancelPump?.()
     if (abrupt) {
       this.outbox.end()
       this.transport.destroy()

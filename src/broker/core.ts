@@ -11,6 +11,7 @@ import type { Commits } from './commits.ts'
 import type { Connection } from './connection.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
 import type { Namespaces } from './namespaces.ts'
+import { defaultPathWork, type PathWork, type PathWorkRates } from './path-work.ts'
 import type { Publishing } from './publish.ts'
 import type { PublishRun } from './publish-run.ts'
 import type { RefusalQueue } from './refusal-queue.ts'
@@ -37,6 +38,7 @@ export interface BrokerSettings {
   readonly connectTimeoutMs: number
   /** For what CONNECT has to wait for: token keys, webhook. */
   readonly gatherTimeoutMs: number
+  readonly pathWork: PathWorkRates
 }
 
 export const defaultSettings: Omit<BrokerSettings, 'nodeId'> = {
@@ -47,6 +49,7 @@ export const defaultSettings: Omit<BrokerSettings, 'nodeId'> = {
   reasonStrings: null,
   connectTimeoutMs: 10_000,
   gatherTimeoutMs: 10_000,
+  pathWork: defaultPathWork,
 }
 
 /** What the files of this room share: built once in broker.ts, handed to every connection. */
@@ -61,6 +64,7 @@ export interface Core {
   readonly tokenVerifier: TokenVerifier | null
   readonly webhook: Webhook | null
   readonly verdicts: PathVerdicts
+  readonly pathWork: PathWork
   readonly rights: RightsCache
   readonly namespaces: Namespaces
   readonly commits: Commits

@@ -13,6 +13,7 @@ import { PublishRun } from './publish-run.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
 import { encodeStoredMessage, type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
+import type { Rate } from './token-bucket.ts'
 import { TopicMemory, TopicSlot } from './topic-memory.ts'
 
 /** What the handler asks of its connection. */
@@ -21,6 +22,7 @@ export interface PublishLink {
   sendAcknowledgement(type: 'PUBACK' | 'PUBREC' | 'PUBCOMP', identifier: number, reasonCode: ReasonCode): void
   /** A huge fan-out uses up its publisher's turn. @param amount in packets */
   countWork(amount: number): void
+  onThrottled(waitMs: number): void
   /** Something waits for a commit: reading may have to pause; and it is done. */
   onBacklog(): void
   onBacklogGone(): void
@@ -30,6 +32,8 @@ export interface PublishLink {
 const releaseToken = 0x1_0000
 /** One view serves all connections: it is used up within one call. */
 const view = new PublishView()
+/** Who sends on after so many refusals is cut off. */
+const mostRefusedPerSecond = 1_000
 const noChunk = new Uint8Array(0)
 
 /**
@@ -49,6 +53,11 @@ export class IncomingPublish implements PublishOrigin {
   /** QoS 2 messages that wait for PUBREL, in stored form. */
   readonly #held = new Map<number, Uint8Array>()
   #isEnded = false
+  /** Null: no limit. */
+  readonly #rate: Rate | null
+  /** Messages refused because of the rate, in the second that began at `#refusedSinceMs`. */
+  #refused = 0
+  #refusedSinceMs = 0
   /** Frames in it stay as they are until `endChunk`. */
   #chunk: Uint8Array = noChunk
 
@@ -59,6 +68,7 @@ export class IncomingPublish implements PublishOrigin {
     this.session = session.entry
     const { owner } = session.record
     this.publisher = { authority: owner.authority, uid: owner.uid, authenticationName: owner.authenticationName }
+    this.#rate = session.namespace.rates.publishes(core.turn.monotonicMs)
     for (const { packetIdentifier, body } of incoming) this.#held.set(packetIdentifier, body)
   }
 
@@ -95,6 +105,7 @@ export class IncomingPublish implements PublishOrigin {
     }
     const { qos } = view
     if (qos > 0 && !this.#admits(view.packetIdentifier)) return
+    if (this.#rate !== null && !this.#isWithinRate(this.#rate)) return
     const slot = view.topicAlias === 0 ? this.#topic() : this.#aliased()
     if (slot === null) return
     if (!this.#isAllowed(slot)) return
@@ -125,7 +136,7 @@ export class IncomingPublish implements PublishOrigin {
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
   #joinsRun(): boolean {
-    if (this.uncommitted > 0 || this.#core.events.wants('published')) return false
+    if (this.uncommitted > 0 || this.#rate !== null || this.#core.events.wants('published')) return false
     if (view.propertiesEnd > view.propertiesStart) return false
     const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd)
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
@@ -154,6 +165,33 @@ export class IncomingPublish implements PublishOrigin {
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
     this.#link.end(clientError(ReasonCode.ReceiveMaximumExceeded, '[MQTT-3.3.4-9] more than Receive Maximum'))
     return false
+  }
+
+  /** Version 5 is told where it waits for an answer; everybody else is read more slowly (EG 6.8). */
+  #isWithinRate(rate: Rate): boolean {
+    const nowMs = this.#core.turn.monotonicMs
+    const isTold = view.qos > 0 && this.#session.version === 5
+    if (isTold && rate.waitMs(nowMs) > 0) {
+      if (nowMs - this.#refusedSinceMs >= 1000) {
+        this.#refusedSinceMs = nowMs
+        this.#refused = 0
+      }
+      if (++this.#refused > mostRefusedPerSecond) {
+        this.#link.end({
+          reason: 'QuotaExceeded',
+          reasonCode: ReasonCode.MessageRateTooHigh,
+          will: 'publish',
+          detail: 'goes on publishing although it is told that it is too much',
+        })
+      } else {
+        this.#refuse(ReasonCode.QuotaExceeded, 'more messages per second than allowed')
+      }
+      return false
+    }
+    rate.spend(view.end - view.start)
+    const waitMs = rate.waitMs(nowMs)
+    if (waitMs > 0 && !isTold) this.#link.onThrottled(waitMs)
+    return true
   }
 
   #topic(): TopicSlot | null {

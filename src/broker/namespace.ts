@@ -3,6 +3,7 @@ import type { NamespaceLimits } from '../registry/profile.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import { DecisionLog } from './decision-log.ts'
 import { HeldRights } from './held-rights.ts'
+import { NamespaceRates } from './namespace-rates.ts'
 import { Router, type Subscription } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
 import { TopicNames } from './topic-trie.ts'
@@ -17,6 +18,8 @@ export interface Counters {
   droppedTooLarge: number
   droppedExpired: number
   droppedOverflow: number
+  /** QoS 0 above what a session or the namespace may receive per second. */
+  droppedRate: number
   connects: number
   refusedConnects: number
   deniedPublishes: number
@@ -35,6 +38,7 @@ export class Namespace {
   readonly retained = new TopicNames<true>()
   readonly heldRights = new HeldRights()
   readonly decisions: DecisionLog
+  rates: NamespaceRates
   readonly counters: Counters = {
     published: 0,
     publishedBytes: 0,
@@ -43,6 +47,7 @@ export class Namespace {
     droppedTooLarge: 0,
     droppedExpired: 0,
     droppedOverflow: 0,
+    droppedRate: 0,
     connects: 0,
     refusedConnects: 0,
     deniedPublishes: 0,
@@ -56,10 +61,11 @@ export class Namespace {
    */
   registryStamp = 0
 
-  constructor(view: NamespaceView) {
+  constructor(view: NamespaceView, nowMs: number) {
     this.id = view.id
     this.#view = view
     this.#limits = view.limits
+    this.rates = new NamespaceRates(view.limits, nowMs)
     this.decisions = new DecisionLog(view.limits.decisionsKept)
   }
 
@@ -89,7 +95,8 @@ export class Namespace {
   }
 
   /** The registry changed: from here on nothing that was decided before is worth anything without another look. */
-  registryChanged(view: NamespaceView): void {
+  registryChanged(view: NamespaceView, nowMs: number): void {
+    if (this.#limits !== view.limits) this.rates = new NamespaceRates(view.limits, nowMs)
     this.#view = view
     this.#limits = view.limits
     this.registryStamp++

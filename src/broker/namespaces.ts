@@ -1,3 +1,4 @@
+import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId } from '../ports/engine.ts'
 import type { NamespaceView, RegistryView } from '../registry/view.ts'
 import type { BrokerSettings } from './core.ts'
@@ -7,9 +8,11 @@ import { Namespace } from './namespace.ts'
 export class Namespaces {
   readonly #view: RegistryView
   readonly #settings: BrokerSettings
+  readonly #clock: Clock
   readonly #byId = new Map<NamespaceId, Namespace>()
 
-  constructor(view: RegistryView, settings: BrokerSettings) {
+  constructor(view: RegistryView, settings: BrokerSettings, clock: Clock) {
+    this.#clock = clock
     this.#view = view
     this.#settings = settings
   }
@@ -46,7 +49,7 @@ export class Namespaces {
   }
 
   #open(view: NamespaceView): Namespace {
-    const namespace = new Namespace(view)
+    const namespace = new Namespace(view, this.#clock.monotonicMs())
     this.#byId.set(view.id, namespace)
     return namespace
   }
@@ -61,7 +64,7 @@ export class Namespaces {
     for (const namespace of [...this.#byId.values()]) {
       const view = this.#view.namespaceById(namespace.id)
       if (view !== undefined) {
-        namespace.registryChanged(view)
+        namespace.registryChanged(view, this.#clock.monotonicMs())
         continue
       }
       this.#byId.delete(namespace.id)

@@ -119,7 +119,7 @@ export class PublishRun {
     for (let i = 0; i < deliveries.length; i++) {
       const { online } = (deliveries[i] as Delivery).session
       if (online === null) continue
-      if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes) {
+      if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes || online.rate !== null) {
         this.#deliverSingly(online, 0)
         continue
       }
@@ -147,6 +147,7 @@ export class PublishRun {
       online.version !== this.#version ||
       this.#longest > online.maximumPacketSizeBytes ||
       online.queue.length > 0 ||
+      online.rate !== null ||
       !online.inflight.hasRoomFor(count) ||
       !online.outbox.accepts(length)
     ) {

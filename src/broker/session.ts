@@ -18,10 +18,13 @@ import type { Outbox } from './outbox.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { StoredOutgoing } from './stored-outgoing.ts'
+import type { Rate } from './token-bucket.ts'
 import type { Resumable } from './turn.ts'
 
 /** What a session asks of its connection. */
 export interface SessionLink {
+  /** Monotonic time of this turn. */
+  readonly nowMs: number
   readonly outbox: Outbox
   sendAcknowledgement(
     type: 'PUBREL' | 'PUBACK' | 'PUBREC' | 'PUBCOMP',
@@ -30,6 +33,8 @@ export interface SessionLink {
   ): void
   /** The queue is over its limits and its rule is to end the session. */
   onSessionOverflow(): void
+  /** Calls `pump` after so many milliseconds. */
+  pumpLater(waitMs: number): void
   onStoreFailure(error: unknown): void
   end(cause: CloseCause): void
 }
@@ -50,6 +55,8 @@ export interface SessionFacts {
   readonly receiveMaximum: number
   readonly topicAliasMaximum: number
   readonly link: SessionLink
+  /** Monotonic. */
+  readonly nowMs: number
   /** For decisions about what it does later. */
   readonly peer: Omit<PeerFacts, 'namespace'>
 }
@@ -72,6 +79,10 @@ export class OnlineSession {
   readonly subscriptions = new Map<string, Subscription>()
   readonly outbox: Outbox
   readonly inflight: OutgoingInflight
+  /** What it may receive per second; null: no limit. */
+  readonly rate: Rate | null
+  /** SUBSCRIBE packets; null: no limit. */
+  readonly subscribeRate: { take(nowMs: number): boolean } | null
   readonly queue: MemoryQueue
   /** As agreed at CONNECT, or as DISCONNECT changed it; null: never expires. */
   expiryIntervalSeconds: number | null
@@ -99,6 +110,8 @@ export class OnlineSession {
     this.willTopic = facts.willTopic
     this.expiryIntervalSeconds = facts.record.expiryIntervalSeconds
     this.outbox = facts.link.outbox
+    this.subscribeRate = facts.namespace.rates.subscribes(facts.nowMs)
+    this.rate = facts.namespace.rates.deliveries(facts.nowMs)
     this.inflight = new OutgoingInflight(
       Math.min(facts.receiveMaximum, limits.maximumOutboundInflightMessages),
       limits.maximumOutboundInflightBytes,
@@ -115,6 +128,16 @@ export class OnlineSession {
     return this.inflight.isOpen && !this.outbox.isSlow && this.queue.length === 0
   }
 
+  /** Counts the message. False: it has to wait, and `pump` will be called. */
+  mayReceive(sizeBytes: number): boolean {
+    const { rate } = this
+    if (rate === null) return true
+    const waitMs = rate.waitMs(this.link.nowMs)
+    if (waitMs === 0) rate.spend(sizeBytes)
+    else this.link.pumpLater(waitMs)
+    return waitMs === 0
+  }
+
   /** Effective QoS 0: dropped and counted when it does not fit. */
   deliverAtMostOnce(forms: MessageForms, identifiers: readonly number[], retain: boolean): void {
     if (identifiers.length === 0 || this.version === 4) forms.select(this.version, 0, retain)
@@ -124,6 +147,8 @@ export class OnlineSession {
       this.namespace.counters.droppedTooLarge++
     } else if (!this.outbox.accepts(size)) {
       this.namespace.counters.droppedSlow++
+    } else if (!this.mayReceive(size)) {
+      this.namespace.counters.droppedRate++
     } else {
       this.outbox.append(forms.arena, forms.start, forms.end)
       this.namespace.counters.delivered++
@@ -152,7 +177,7 @@ export class OnlineSession {
       this.namespace.counters.droppedTooLarge++
       return
     }
-    if (this.queue.length > 0 || !this.inflight.isOpen || !this.outbox.accepts(size)) {
+    if (this.queue.length > 0 || !this.inflight.isOpen || !this.outbox.accepts(size) || !this.mayReceive(size)) {
       this.#enqueue(forms, qos, expiresAt)
       return
     }
@@ -198,9 +223,11 @@ export class OnlineSession {
     for (;;) {
       const message = this.queue.peek()
       if (message === null || !this.inflight.isOpen || !this.outbox.accepts(message.frame.length)) return
+      const isExpired = message.expiresAt !== null && message.expiresAt <= now
+      if (!isExpired && !this.mayReceive(message.frame.length)) return
       this.queue.shift()
       if (message.expiresAt !== null) {
-        if (message.expiresAt <= now) {
+        if (isExpired) {
           this.namespace.counters.droppedExpired++
           continue
         }

@@ -152,6 +152,7 @@ export class StoredOutgoing {
       return true
     }
     if (!session.inflight.isOpen || !session.outbox.accepts(message.body.length)) return false
+    if (!session.mayReceive(message.body.length)) return false
     this.#sent = message.position
     if (this.#earlier?.done.has(key) === true) {
       this.#skip(message.position)

@@ -56,7 +56,7 @@ test('[MQTT-3.3.1-9] [MQTT-3.3.1-10] [MQTT-3.3.1-11] Retain Handling 0, 1 and 2'
     [0, 0],
   ]
   for (const [retainHandling, [first, second]] of expected.entries()) {
-    const client = await home.connect({ name: 'beta' })
+    const client = await home.connect({ name: 'beta', clientId: `${retainHandling}` })
     for (const count of [first, second]) {
       await client.subscribe('open/#', { retainHandling: retainHandling as 0 | 1 | 2 })
       await home.settle()

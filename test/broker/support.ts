@@ -207,6 +207,7 @@ export interface ClientOptions {
   readonly will?: ConnectPacket['will']
   readonly serverName?: string
   readonly peerChain?: readonly Uint8Array[]
+  readonly remoteAddress?: string
 }
 
 /** One peer: packets in, packets out. */
@@ -226,6 +227,7 @@ export class TestClient {
     const { transport, peer } = fakeTransport({
       peerChain: options.peerChain ?? [certificate.der],
       serverName: options.serverName ?? null,
+      ...(options.remoteAddress === undefined ? {} : { remoteAddress: options.remoteAddress }),
     })
     this.peer = peer
     where.broker.accept(transport)

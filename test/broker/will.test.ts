@@ -114,12 +114,14 @@ test('3.1.2.5 a takeover publishes a will without delay, one with delay only whe
   const home = house()
   const watching = await witness(home)
   await home.connect({ ...lasting, will: will({ payload: Buffer.from('at once') }) })
+  await home.pass(1_000)
   await home.connect({
     ...lasting,
     will: will({ payload: Buffer.from('delayed'), properties: { willDelayIntervalSeconds: 30 } }),
   })
   await home.settle()
   assert.deepEqual(watching.messages(), ['open/will at once'])
+  await home.pass(1_000)
   const third = await home.connect({
     ...lasting,
     will: will({ payload: Buffer.from('discarded'), properties: { willDelayIntervalSeconds: 30 } }),

@@ -1,0 +1,113 @@
+/** A bucket that fills evenly and may be overdrawn; who has overdrawn it waits until it is level again. */
+export class TokenBucket {
+  readonly #perMs: number
+  readonly #burst: number
+  #tokens: number
+  #atMs: number
+
+  /** @param burst what an unused bucket holds */
+  constructor(perSecond: number, burst: number, nowMs: number) {
+    this.#perMs = perSecond / 1000
+    this.#burst = burst
+    this.#tokens = burst
+    this.#atMs = nowMs
+  }
+
+  /** Milliseconds until the bucket is level; 0: it may be drawn from. */
+  waitMs(nowMs: number): number {
+    this.#tokens = Math.min(this.#burst, this.#tokens + (nowMs - this.#atMs) * this.#perMs)
+    this.#atMs = nowMs
+    return this.#tokens >= 0 ? 0 : Math.ceil(-this.#tokens / this.#perMs)
+  }
+
+  spend(tokens: number): void {
+    this.#tokens -= tokens
+  }
+
+  /** Takes a whole token or none. */
+  take(nowMs: number): boolean {
+    this.waitMs(nowMs)
+    if (this.#tokens < 1) return false
+    this.#tokens -= 1
+    return true
+  }
+}
+
+/** A bucket for each of very many keys. The one unused for longest is forgotten first, which fills it. */
+export class KeyedBuckets {
+  readonly #buckets = new Map<string, TokenBucket>()
+  readonly #perSecond: number
+  readonly #burst: number
+  readonly #capacity: number
+
+  constructor(perSecond: number, burst: number, capacity: number) {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    this.#capacity = capacity
+  }
+
+  take(key: string, nowMs: number): boolean {
+    let bucket = this.#buckets.get(key)
+    if (bucket === undefined) {
+      bucket = new TokenBucket(this.#perSecond, this.#burst, nowMs)
+      if (this.#buckets.size >= this.#capacity) {
+        const oldest = this.#buckets.keys().next()
+        if (!oldest.done) this.#buckets.delete(oldest.value)
+      }
+    } else {
+      this.#buckets.delete(key)
+    }
+    this.#buckets.set(key, bucket)
+    return bucket.take(nowMs)
+  }
+}
+
+/** How much somebody may send: messages and bytes per second; a burst of one second. */
+export class Throughput {
+  readonly #messages: TokenBucket | null
+  readonly #bytes: TokenBucket | null
+
+  constructor(messagesPerSecond: number | null, bytesPerSecond: number | null, nowMs: number) {
+    this.#messages = messagesPerSecond === null ? null : new TokenBucket(messagesPerSecond, messagesPerSecond, nowMs)
+    this.#bytes = bytesPerSecond === null ? null : new TokenBucket(bytesPerSecond, bytesPerSecond, nowMs)
+  }
+
+  /** Null where there is no limit at all: nothing is counted then. */
+  static of(messagesPerSecond: number | null, bytesPerSecond: number | null, nowMs: number): Throughput | null {
+    if (messagesPerSecond === null && bytesPerSecond === null) return null
+    return new Throughput(messagesPerSecond, bytesPerSecond, nowMs)
+  }
+
+  waitMs(nowMs: number): number {
+    return Math.max(this.#messages?.waitMs(nowMs) ?? 0, this.#bytes?.waitMs(nowMs) ?? 0)
+  }
+
+  spend(bytes: number): void {
+    this.#messages?.spend(1)
+    this.#bytes?.spend(bytes)
+  }
+}
+
+/** The limits of a session and of its namespace together; null: neither has any. */
+export class Rate {
+  readonly #own: Throughput | null
+  readonly #shared: Throughput | null
+
+  constructor(own: Throughput | null, shared: Throughput | null) {
+    this.#own = own
+    this.#shared = shared
+  }
+
+  static of(own: Throughput | null, shared: Throughput | null): Rate | null {
+    return own === null && shared === null ? null : new Rate(own, shared)
+  }
+
+  waitMs(nowMs: number): number {
+    return Math.max(this.#own?.waitMs(nowMs) ?? 0, this.#shared?.waitMs(nowMs) ?? 0)
+  }
+
+  spend(bytes: number): void {
+    this.#own?.spend(bytes)
+    this.#shared?.spend(bytes)
+  }
+}

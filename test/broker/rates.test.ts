@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
+import { type House, house } from './support.ts'
+
+const codeOf = (home: House) => home.broker.operations.decisions(home.namespace.id, 1)[0]?.record.code
+
+test('EG 3.6 one CONNECT per second and session: 0x9F', async () => {
+  const home = house({ profile: 'event-grid' })
+  const first = await home.connect({ name: 'alpha' })
+  first.send({ type: 'DISCONNECT', reasonCode: 0, properties: {} })
+  await home.settle()
+  for (const version of [4, 5] as const) {
+    const client = home.open({ name: 'alpha', version })
+    const { reasonCode } = await client.connect()
+    assert.equal(reasonCode, version === 5 ? ReasonCode.ConnectionRateExceeded : ReturnCode.ServerUnavailable)
+    assert.equal(codeOf(home), 'connectRateExceeded')
+  }
+  await home.pass(1_000)
+  await home.connect({ name: 'alpha' })
+})
+
+test('[S31] refused CONNECTs with a device’s names, and other clients with its Client Identifier, cost it nothing', async () => {
+  const home = house({ profile: 'event-grid' })
+  for (let i = 0; i < 20; i++) {
+    await home.open({ name: 'alpha', peerChain: [] }).connect()
+    await home.open({ name: 'beta', clientId: 'alpha' }).connect()
+    await home.pass(10)
+  }
+  // The last session that beta opened under this name has to be gone, as any other name conflict.
+  await home.broker.operations.closeSession(home.namespace.id, 'alpha')
+  await home.settle()
+  await home.connect({ name: 'alpha' })
+})
+
+test('[S35] two clones in a loop take over at most once per second; at the limit the holder stays', async () => {
+  const home = house()
+  let holder = await home.connect({ name: 'alpha' })
+  let takeovers = 0
+  for (let i = 0; i < 50; i++) {
+    const clone = home.open({ name: 'alpha' })
+    const { reasonCode } = await clone.connect()
+    if (reasonCode === ReasonCode.Success) {
+      takeovers++
+      assert.notEqual(holder.peer.ended, null)
+      holder = clone
+    } else {
+      assert.equal(reasonCode, ReasonCode.ConnectionRateExceeded)
+      assert.equal(holder.peer.ended, null)
+    }
+    await home.pass(100)
+  }
+  assert.ok(takeovers >= 4 && takeovers <= 6, `${takeovers} takeovers in five seconds`)
+})
+
+test('EG 6.8 more messages per second than allowed: PUBACK 0x97, later they are accepted again', async () => {
+  const home = house({ limits: { publishesPerSecondPerSession: 10 } })
+  const client = await home.connect()
+  for (let i = 0; i < 15; i++) client.publish('open/a', 'x', { qos: 1 })
+  await home.settle()
+  const codes = client.packets().map((packet) => (packet.type === 'PUBACK' ? packet.reasonCode : -1))
+  assert.equal(codes.filter((code) => code === ReasonCode.Success).length, 11)
+  assert.equal(codes.filter((code) => code === ReasonCode.QuotaExceeded).length, 4)
+  await home.pass(1_000)
+  client.publish('open/a', 'x', { qos: 1 })
+  await home.settle()
+  assert.equal(client.take('PUBACK').reasonCode, ReasonCode.Success)
+})
+
+test('EG 6.8 whoever goes on in spite of 0x97 is cut off with 0x96', async () => {
+  const home = house({ limits: { publishesPerSecondPerSession: 10, receiveMaximum: 65_535 } })
+  const client = await home.connect()
+  for (let i = 0; i < 1_100; i++) client.publish('open/a', 'x', { qos: 1 })
+  await home.settle()
+  assert.equal(client.take('DISCONNECT').reasonCode, ReasonCode.MessageRateTooHigh)
+})
+
+for (const [what, version, qos] of [
+  ['QoS 0', 5, 0],
+  ['MQTT 3.1.1', 4, 1],
+] as const) {
+  test(`EG 6.8 ${what} above the rate is read more slowly, nothing is lost`, async () => {
+    const home = house({ limits: { publishesPerSecondPerSession: 10 } })
+    const publisher = await home.connect({ name: 'alpha', version })
+    const subscriber = await home.connect({ name: 'beta' })
+    await subscriber.subscribe('open/#')
+    for (let i = 0; i < 40; i++) publisher.publish('open/a', `${i}`, { qos })
+    await home.settle()
+    assert.ok(publisher.peer.paused)
+    const before = subscriber.messages().length
+    assert.ok(before >= 10 && before < 15, `${before}`)
+    await home.pass(5_000)
+    assert.equal(before + subscriber.messages().length, 40)
+    assert.ok(!publisher.peer.paused)
+  })
+}
+
+test('EG 9 a session receives no more per second than allowed: QoS 1 waits, QoS 0 is dropped and counted', async () => {
+  const home = house({ limits: { deliveriesPerSecondPerSession: 10 } })
+  const publisher = await home.connect({ name: 'alpha' })
+  const memory = await home.connect({ name: 'beta' })
+  const stored = await home.connect({ name: 'gamma', properties: { sessionExpiryIntervalSeconds: 60 } })
+  for (const client of [memory, stored]) await client.subscribe('open/one', { qos: 1 })
+  await memory.subscribe('open/zero')
+  for (let i = 0; i < 25; i++) publisher.publish('open/one', `${i}`, { qos: 1 })
+  publisher.publish('open/zero', 'x')
+  await home.settle()
+  for (const client of [memory, stored]) assert.equal(client.messages().length, 11)
+  assert.equal(home.broker.operations.stats().namespaces[0]?.counters.droppedRate, 1)
+  await home.pass(2_000)
+  for (const client of [memory, stored]) assert.equal(client.messages().length, 14)
+})
+
+test('EG 9 five SUBSCRIBE packets per second and session: 0x97', async () => {
+  const home = house({ profile: 'event-grid' })
+  const client = await home.connect()
+  for (let i = 0; i < 5; i++) assert.deepEqual((await client.subscribe(`open/${i}`)).reasonCodes, [0])
+  assert.deepEqual((await client.subscribe('open/5')).reasonCodes, [ReasonCode.QuotaExceeded])
+  await home.pass(1_000)
+  assert.deepEqual((await client.subscribe('open/5')).reasonCodes, [0])
+})
+
+test('[S55] path work is charged to the presented certificate and the source', async () => {
+  const home = house({
+    settings: {
+      pathWork: { perSourcePerSecond: 1, perSourceBurst: 3, perLeafPerSecond: 1, perLeafBurst: 100 },
+    },
+  })
+  const { issue, noon } = await import('../auth/certificates.ts')
+  home.namespace.ca('ca', issue({ subject: 'Root', ca: true, notBefore: noon - 1000, notAfter: noon + 100_000 }).der)
+  home.namespace.client({ name: 'field', validationScheme: 'SubjectMatchesAuthenticationName' })
+  const codes: (string | null | undefined)[] = []
+  for (let i = 0; i < 6; i++) {
+    const client = home.open({
+      name: 'field',
+      clientId: `${i}`,
+      peerChain: [issue({ subject: 'field' }).der],
+      remoteAddress: '192.0.2.1',
+    })
+    await client.connect()
+    codes.push(codeOf(home))
+  }
+  assert.equal(codes[0], 'issuerNotRegistered')
+  assert.equal(codes.at(-1), 'connectRateExceeded')
+})
