@@ -1,0 +1,292 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
+import { matchesAction, parseScope } from '../../src/api/access/role.ts'
+import { unixMillis } from '../../src/base/time.ts'
+import {
+  administratorToken,
+  groupPath,
+  namespaceBody,
+  plantPath,
+  subscriptionId,
+  type TestApi,
+  testApi,
+} from './support.ts'
+
+const clients = `${plantPath}/clients`
+
+async function tokenOf({ call }: TestApi, body: object, by = administratorToken): Promise<string> {
+  const made = await call('POST', '/sealgate/tokens', { body, token: by })
+  assert.equal(made.status, 201, made.text)
+  return made.body.token
+}
+
+test('S65 the store holds the hash of a token and never the token; no list shows it again', async (t) => {
+  const api = await testApi(t)
+  const token = await tokenOf(api, { name: 'ci', role: 'contributor' })
+  assert.match(token, /^sgt_[0-9a-f]{32}_[A-Za-z0-9_-]{43}$/)
+  const secret = token.slice(-43)
+  const listed = await api.call('GET', '/sealgate/tokens')
+  assert.equal(listed.body.value.length, 1)
+  const stored = api.engine.registry.range('', null, 10_000).map(({ value }) => Buffer.from(value).toString('utf8'))
+  const everything = [listed.text, ...stored, JSON.stringify(api.entries)].join('\n')
+  assert.ok(!everything.includes(secret))
+  assert.ok(!everything.includes(administratorToken))
+})
+
+test('a token is refused once its time is over, and once it is revoked', async (t) => {
+  const time = fakeClock(unixMillis(Date.now()))
+  const api = await testApi(t, { clock: time.clock })
+  const { call } = api
+  const token = await tokenOf(api, { name: 'short', role: 'reader', expiresInDays: 1 })
+  const listed = (await call('GET', '/sealgate/tokens')).body.value[0]
+  assert.equal((await call('GET', groupPath, { token })).status, 200)
+  time.advance(86_400_000)
+  const over = await call('GET', groupPath, { token })
+  assert.equal(`${over.status} ${over.body.error.code}`, '401 ExpiredAuthenticationToken')
+  const other = await tokenOf(api, { name: 'other', role: 'reader', expiresInDays: null })
+  time.advance(86_400_000 * 1_000)
+  assert.equal((await call('GET', groupPath, { token: other })).status, 200)
+  const id = other.split('_')[1]
+  assert.equal((await call('DELETE', `/sealgate/tokens/${id}`)).status, 200)
+  assert.equal((await call('DELETE', `/sealgate/tokens/${id}`)).status, 204)
+  assert.equal((await call('GET', groupPath, { token: other })).body.error.code, 'InvalidAuthenticationToken')
+  assert.equal((await call('GET', `/sealgate/tokens/${listed.id}`)).body.name, 'short')
+})
+
+test('401 tells where to get a token, in the form that clients do not repeat', async (t) => {
+  const { call, endpoint } = await testApi(t)
+  const header = String((await call('GET', plantPath, { token: null })).headers['www-authenticate'])
+  assert.ok(header.startsWith(`Bearer authorization_uri="${endpoint}/`), header)
+  assert.ok(!header.includes('claims'))
+})
+
+test('403 names the action and the scope', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const token = await tokenOf(api, { name: 'viewer', role: 'reader' })
+  const { status, body } = await api.call('PUT', `${clients}/a`, { body: {}, token })
+  assert.equal(status, 403)
+  assert.ok(body.error.message.includes("'Microsoft.EventGrid/namespaces/clients/write'"))
+  assert.ok(body.error.message.includes(plantPath))
+})
+
+test('roles: what a reader, a contributor and an owner may do', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const tokens = {
+    reader: await tokenOf(api, { name: 'r', role: 'reader' }),
+    contributor: await tokenOf(api, { name: 'c', role: 'contributor' }),
+    owner: await tokenOf(api, { name: 'o', role: 'owner' }),
+  }
+  const may = async (method: string, path: string, body?: object) => {
+    const allowed: string[] = []
+    for (const [role, token] of Object.entries(tokens)) {
+      const { status } = await api.call(method, path, { token, ...(body === undefined ? {} : { body }) })
+      if (status !== 403) allowed.push(role)
+    }
+    return allowed.join(' ')
+  }
+  assert.equal(await may('GET', plantPath), 'reader contributor owner')
+  assert.equal(await may('POST', `${plantPath}/explain`, {}), 'reader contributor owner')
+  assert.equal(await may('GET', `${plantPath}/export`), 'reader contributor owner')
+  assert.equal(await may('PUT', `${clients}/a`, {}), 'contributor owner')
+  assert.equal(await may('POST', `${plantPath}/listKeys`), 'contributor owner')
+  assert.equal(await may('POST', `${plantPath}/sessions/x/close`), 'contributor owner')
+  assert.equal(await may('GET', '/sealgate/tokens'), 'owner')
+  assert.equal(await may('POST', '/sealgate/tokens', { name: 'x', role: 'reader' }), 'owner')
+})
+
+test('S69 trust and rights are actions of their own: a contributor without them writes clients only', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const without = ['caCertificates', 'permissionBindings'].map((type) => `Microsoft.EventGrid/namespaces/${type}/*`)
+  const token = await tokenOf(api, {
+    name: 'registrar',
+    role: 'contributor',
+    notActions: without.map((action) => action.replace('/*', '/write')),
+  })
+  const put = (path: string, body: object) => api.call('PUT', `${plantPath}/${path}`, { body, token })
+  assert.equal((await put('clients/a', {})).status, 201)
+  assert.equal((await put('caCertificates/ca-1', {})).body.error.code, 'AuthorizationFailed')
+  assert.equal((await put('permissionBindings/b-1', {})).body.error.code, 'AuthorizationFailed')
+  // Nor by way of a template.
+  const template = {
+    resources: [
+      { type: 'Microsoft.EventGrid/namespaces/clients', apiVersion: '2025-02-15', name: 'plant/b', properties: {} },
+      {
+        type: 'Microsoft.EventGrid/namespaces/permissionBindings',
+        apiVersion: '2025-02-15',
+        name: 'plant/b-1',
+        properties: { clientGroupName: '$all', topicSpaceName: 'x', permission: 'Publisher' },
+      },
+    ],
+  }
+  const deployed = await api.call('PUT', `${groupPath}/providers/Microsoft.Resources/deployments/d`, {
+    body: { properties: { mode: 'Incremental', template } },
+    token,
+  })
+  assert.equal(deployed.status, 403, deployed.text)
+  assert.equal((await api.call('GET', `${clients}/b`)).status, 404, 'nothing of it was written')
+})
+
+test('a scope holds: one namespace, seen in lists, and nothing beside it', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const other = plantPath.replace(/plant$/, 'other')
+  await api.call('PUT', other, { body: namespaceBody })
+  const token = await tokenOf(api, {
+    name: 'tenant',
+    role: 'contributor',
+    scope: plantPath.toUpperCase().replace(/PLANT$/, 'plant'),
+  })
+  const status = async (method: string, path: string, body?: object) =>
+    (await api.call(method, path, { token, ...(body === undefined ? {} : { body }) })).status
+  assert.equal(await status('PUT', `${clients}/a`, {}), 201)
+  assert.equal(await status('PUT', `${other}/clients/a`, {}), 403)
+  assert.equal(await status('GET', `${other}/clients`), 403)
+  // S62: also no questions about others.
+  assert.equal(await status('POST', `${other}/explain`, {}), 403)
+  const namespaces = await api.call('GET', `${groupPath}/providers/Microsoft.EventGrid/namespaces`, { token })
+  assert.deepEqual(
+    namespaces.body.value.map(({ name }: { name: string }) => name),
+    ['plant'],
+  )
+  const groups = await api.call('GET', `/subscriptions/${subscriptionId}/resourceGroups`, { token })
+  assert.deepEqual(
+    groups.body.value.map(({ name }: { name: string }) => name),
+    ['local'],
+  )
+  assert.equal(await status('PUT', `${groupPath}x`, { location: 'local' }), 403)
+  assert.equal(await status('GET', '/metrics'), 403)
+})
+
+test('nobody hands on more than they have: scope, time, actions that were taken', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const owner = await tokenOf(api, {
+    name: 'owner',
+    role: 'owner',
+    scope: plantPath,
+    expiresInDays: 5,
+    notActions: ['*/listKeys/action'],
+  })
+  const beyond = await api.call('POST', '/sealgate/tokens', {
+    body: { name: 'more', role: 'reader', scope: groupPath },
+    token: owner,
+  })
+  assert.equal(beyond.status, 403, beyond.text)
+  const made = await api.call('POST', '/sealgate/tokens', {
+    body: { name: 'child', role: 'owner', expiresInDays: null },
+    token: owner,
+  })
+  assert.equal(made.status, 201, made.text)
+  assert.equal(made.body.scope, plantPath)
+  assert.deepEqual(made.body.notActions, ['*/listKeys/action'])
+  const days = (Date.parse(made.body.expiresAt) - Date.now()) / 86_400_000
+  assert.ok(days > 4.9 && days < 5.1)
+  assert.equal((await api.call('POST', `${plantPath}/listKeys`, { token: made.body.token })).status, 403)
+  // What lies outside of its scope does not exist for it.
+  const admins = await api.call('POST', '/sealgate/tokens', { body: { name: 'wide', role: 'reader' } })
+  assert.equal((await api.call('GET', `/sealgate/tokens/${admins.body.id}`, { token: owner })).status, 404)
+  assert.equal((await api.call('DELETE', `/sealgate/tokens/${admins.body.id}`, { token: owner })).status, 204)
+  assert.equal((await api.call('GET', groupPath, { token: admins.body.token })).status, 200)
+})
+
+test('S65 failed attempts are limited per source, and a valid token is never locked out by them', async (t) => {
+  const { call } = await testApi(t, { limits: { failureBurst: 3, failuresPerSecond: 0.01 } })
+  const statuses: number[] = []
+  for (let n = 0; n < 5; n++) statuses.push((await call('GET', plantPath, { token: `guess-${n}` })).status)
+  assert.deepEqual(statuses, [401, 401, 401, 429, 429])
+  const refused = await call('GET', plantPath, { token: 'guess' })
+  assert.equal(refused.body.error.code, 'TooManyRequests')
+  assert.match(String(refused.headers['retry-after']), /^[1-9]\d*$/)
+  assert.equal((await call('GET', groupPath)).status, 200)
+})
+
+test('the token endpoint takes a secret in the form or as Basic, and is as patient as with tokens', async (t) => {
+  const { call } = await testApi(t, { limits: { failureBurst: 2, failuresPerSecond: 0.01 } })
+  const made = await call('POST', '/sealgate/tokens', {
+    body: { name: 'ops', kind: 'servicePrincipal', role: 'reader' },
+  })
+  const { clientId, clientSecret } = made.body
+  const ask = (form: Record<string, string>, headers: Record<string, string> = {}) =>
+    call('POST', '/adfs/oauth2/token', {
+      token: null,
+      apiVersion: null,
+      body: new URLSearchParams({ grant_type: 'client_credentials', ...form }).toString(),
+      headers: { 'content-type': 'application/x-www-form-urlencoded', ...headers },
+    })
+  const byName = await ask({ client_id: 'OPS', client_secret: clientSecret })
+  assert.equal(byName.status, 200, byName.text)
+  assert.equal(byName.body.token_type, 'Bearer')
+  assert.ok(byName.body.expires_in > 3_590)
+  const basic = Buffer.from(`${clientId}:${encodeURIComponent(clientSecret)}`).toString('base64')
+  assert.equal((await ask({}, { authorization: `Basic ${basic}` })).status, 200)
+  // The secret itself is no token.
+  assert.equal((await call('GET', groupPath, { token: clientSecret })).status, 401)
+  assert.equal((await ask({ client_id: 'ops', client_secret: 'x' })).body.error, 'invalid_client')
+  assert.equal((await ask({ client_id: 'ops', client_secret: 'x' })).status, 429)
+  assert.equal((await ask({ client_id: 'ops', client_secret: clientSecret })).status, 200)
+  assert.equal((await ask({ grant_type: 'password' })).body.error, 'unsupported_grant_type')
+})
+
+test('audit: each write and each token tells who, what, from where; no secret in it', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const token = await tokenOf(api, { name: 'ci', role: 'contributor' })
+  const made = await api.call('PUT', `${clients}/a`, { body: {}, token })
+  await api.call('PUT', `${clients}/a`, { body: { properties: { state: 'Disabled' } }, token })
+  await api.call('PUT', `${clients}/a`, { body: { properties: { authenticationName: 'b' } }, token })
+  await api.call('DELETE', `${clients}/a`, { token })
+  const keys = await api.call('POST', `${plantPath}/regenerateKey`, { body: { keyName: 'key1' }, token })
+  const writes = api.audited().filter((facts) => facts['principal'] === 'ci')
+  assert.deepEqual(
+    writes.map(({ action, outcome }) => `${String(action).replace('Microsoft.EventGrid/namespaces/', '')} ${outcome}`),
+    [
+      'clients/write created',
+      'clients/write updated',
+      'clients/write invalid',
+      'clients/delete deleted',
+      'regenerateKey/action key1 made anew',
+    ],
+  )
+  const [, second] = writes
+  assert.equal(`"${second?.['revisionBefore']}"`, made.headers['etag'])
+  assert.notEqual(second?.['revisionAfter'], second?.['revisionBefore'])
+  assert.equal(second?.['remoteAddress'], '127.0.0.1')
+  assert.equal(second?.['role'], 'contributor')
+  assert.ok(!JSON.stringify(api.entries).includes(keys.body.key1))
+  // Who made what stands in the resource as well.
+  assert.equal(made.body.systemData.createdBy, 'ci')
+  assert.equal(made.body.systemData.createdByType, 'Key')
+})
+
+test('action patterns: a star stands for any text', () => {
+  const yes = [
+    ['*', 'a/b'],
+    ['*/read', 'a/b/read'],
+    ['a/*', 'A/b/write'],
+    ['a/*/write', 'a/b/c/write'],
+    ['a*b*c', 'aXbYc'],
+  ] as const
+  const no = [
+    ['*/read', 'a/b/write'],
+    ['a/*/write', 'a/write'],
+    ['a', 'ab'],
+    ['a*a', 'a'],
+    ['a*b*b', 'ab'],
+  ] as const
+  for (const [pattern, action] of yes) assert.ok(matchesAction(pattern, action), `${pattern} ${action}`)
+  for (const [pattern, action] of no) assert.ok(!matchesAction(pattern, action), `${pattern} ${action}`)
+  const stars = `${'*a'.repeat(128)}b`
+  assert.ok(!matchesAction(stars, 'a'.repeat(4_096)))
+})
+
+test('scopes are read in any casing and written in one', () => {
+  assert.equal(parseScope('/SUBSCRIPTIONS/s/resourcegroups/G/'), '/subscriptions/s/resourceGroups/G')
+  assert.equal(parseScope('/subscriptions/s'), '/subscriptions/s')
+  for (const bad of ['', '/', 's', '/subscriptions/', '/subscriptions/s/resourceGroups', `${plantPath}/clients/a`]) {
+    assert.equal(parseScope(bad), null, bad)
+  }
+})
