@@ -1,4 +1,5 @@
 import type { Adapters } from '../main.ts'
+import { escapeText } from './escape-text.ts'
 
 type Refusal = Parameters<NonNullable<Adapters['tellRefusal']>>[0]
 
@@ -13,7 +14,8 @@ export function refusalText(refusal: Refusal): string[] {
     if (presented !== null) lines.push(`    presented  ${presented}`)
   }
   if (remedy !== null) lines.push(`  remedy: ${remedy}`)
-  return [...lines.map(harmless), '']
+  // Records come escaped already; this is the last door before a terminal (S63), so it looks again.
+  return [...lines.map(escapeText), '']
 }
 
 function subjectOf({ authenticationName, username, certificateFingerprint, clientId }: Refusal): string {
@@ -21,11 +23,4 @@ function subjectOf({ authenticationName, username, certificateFingerprint, clien
   if (name !== null) return `client ${name}`
   if (certificateFingerprint !== null) return `certificate ${certificateFingerprint.slice(0, 16)}…`
   return clientId === null ? 'a peer' : `Client Identifier ${clientId}`
-}
-
-// Records come escaped already; this is the last door before a terminal (S63), so it looks again.
-const unsafe = /[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu
-
-function harmless(line: string): string {
-  return line.replace(unsafe, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`)
 }
