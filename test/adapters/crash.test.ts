@@ -64,11 +64,17 @@ test('kill -9 while writing loses nothing that was acknowledged, repeats nothing
         const value = engine.registry.get(`crash/${earlier}`)?.value
         assert.ok(value !== undefined && Number(text(value)) >= told.registered, 'a registry write is lost')
       }
+      const lasts = new Map<string, number>()
       for (let queue = 0; queue < 8; queue++) {
         const session = engine.sessions.find(namespace, `client-${queue}`)
         assert.ok(session !== undefined, 'a session is lost')
         const bodies = (await engine.queue.read(session.uid, null, everything)).map(({ body }) => text(body))
         checkQueue(queue, bodies, all)
+        // A commit to two queues is in both or in neither.
+        for (const [writer, last] of lastOf(bodies)) {
+          assert.equal(lasts.get(writer) ?? last, last, `a torn commit of ${writer}`)
+          lasts.set(writer, last)
+        }
       }
     } finally {
       await engine.close()
@@ -102,6 +108,16 @@ function checkQueue(queue: number, bodies: readonly string[], all: readonly Told
       }
     }
   }
+}
+
+/** Last number of each `round:writer` in a queue. */
+function lastOf(bodies: readonly string[]): Map<string, number> {
+  const last = new Map<string, number>()
+  for (const body of bodies) {
+    const end = body.lastIndexOf(':')
+    last.set(body.slice(0, end), Number(body.slice(end + 1)))
+  }
+  return last
 }
 
 function wasReadLater(queue: number, body: string, all: readonly Told[]): boolean {
