@@ -10,6 +10,7 @@ import {
   settingNames,
   settings,
 } from '../src/config.ts'
+import { managementApiPage } from './management-api-page.ts'
 
 /**
  * Writes the pages that are made from the source: `npm run docs`. With `--check` nothing is written, and a page that
@@ -20,6 +21,7 @@ const check = process.argv.includes('--check')
 
 const pages: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
+  'docs/management-api.md': managementApiPage,
 }
 
 let stale = 0

@@ -8,6 +8,7 @@ import { resourceRoutes } from './arm/resource-routes.ts'
 import { subscriptionRoutes } from './arm/subscriptions.ts'
 import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
+import { openApiRoute } from './openapi.ts'
 import type { Route } from './route.ts'
 import { decisionRoutes } from './sealgate/decisions.ts'
 import { explainRoutes } from './sealgate/explain.ts'
@@ -30,4 +31,5 @@ export const routes: readonly Route[] = [
   ...sessionRoutes,
   ...explainRoutes,
   ...exportRoutes,
+  openApiRoute(() => routes),
 ]
