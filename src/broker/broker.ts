@@ -27,6 +27,7 @@ import { SessionEnds } from './session-end.ts'
 import { followStore } from './store-followers.ts'
 import { TimerWheel } from './timers.ts'
 import { Turn } from './turn.ts'
+import { Unconnected } from './unconnected.ts'
 import { Wills } from './will.ts'
 
 export interface BrokerParts {
@@ -163,6 +164,7 @@ function build(
       deadlineGrain,
     ),
     connections,
+    unconnected: new Unconnected(),
     connectionGone: (connection) => {
       connections.delete(connection)
       if (connections.size === 0) onEmpty()

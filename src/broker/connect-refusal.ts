@@ -65,6 +65,15 @@ export function willRefusal(accepted: Accepted, topicName: string, fault: string
   )
 }
 
+export function nameRefusal(accepted: Accepted, clientId: string): Refused {
+  const { authenticationName } = accepted.principal
+  return refusalOf(
+    accepted,
+    'clientIdNotAllowed',
+    step('clientIdPolicy', authenticationName, clientId, 'a Client Identifier that this client may use'),
+  )
+}
+
 export function rateRefusal(accepted: Accepted): Refused {
   return refusalOf(accepted, 'connectRateExceeded', step('connectRate', 'fewer connections per second', null, null))
 }

@@ -1,18 +1,24 @@
-import { authenticate, plan, verify } from '../auth/authenticate.ts'
+import { authenticate, verify } from '../auth/authenticate.ts'
 import { authorize } from '../auth/authorize.ts'
-import type { AuthenticationContext } from '../auth/context.ts'
 import type { Accepted, Refused } from '../auth/decision.ts'
 import type { ConnectEvidence } from '../auth/evidence.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
-import { type ConnectSecrets, passwordLooksLikeToken } from '../auth/secrets.ts'
-import { toUnixSeconds, unixMillis } from '../base/time.ts'
+import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
 import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
 import { connectFault, negotiate } from './connack.ts'
-import { answerRefused, rateRefusal, sessionRefusal, unknownNamespace, willRefusal } from './connect-refusal.ts'
+import {
+  answerRefused,
+  nameRefusal,
+  rateRefusal,
+  sessionRefusal,
+  unknownNamespace,
+  willRefusal,
+} from './connect-refusal.ts'
 import type { Connection } from './connection.ts'
+import { contextOf, evidenceOf, gather } from './gather.ts'
 import { grantsOf } from './held-rights.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
@@ -51,6 +57,10 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     answerRefused(connection, packet, { kind: 'packet', ...fault })
     return
   }
+  if (!isAllowedName(packet.clientId, judged, namespace)) {
+    answerRefused(connection, packet, { kind: 'decision', refused: nameRefusal(judged, packet.clientId) })
+    return
+  }
   const will = willOf(connection, namespace, packet, judged)
   if (will.outcome === 'refused') {
     answerRefused(connection, packet, { kind: 'decision', refused: will.refused })
@@ -80,6 +90,17 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
   admit(connection, namespace, packet, evidence, again, opened, will.topicName)
 }
 
+/** Which Client Identifiers the namespace lets its clients use (S32). */
+function isAllowedName(clientId: string, { principal }: Accepted, { view, limits }: Namespace): boolean {
+  if (clientId === '' || limits.clientIdPolicy === 'any') return true
+  const named = view.clientByAuthenticationName(clientId)
+  if (named !== undefined && named.uid !== principal.uid) return false
+  if (limits.clientIdPolicy === 'reserved') return true
+  const name = principal.authenticationName
+  // What follows the name must not make it another name.
+  return clientId === name || (clientId.startsWith(name) && /^[^\p{L}\p{N}]/u.test(clientId.slice(name.length)))
+}
+
 /** Charged to the name as this client uses it: whoever merely knows a name uses up nothing that belongs to it (S31). */
 function isWithinRate({ core }: Connection, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
   const { authority, uid } = sessionOwnerOf(accepted.principal)
@@ -95,60 +116,6 @@ export function startConnect(connection: Connection, packet: ConnectPacket): voi
       throw error
     })
   })
-}
-
-function evidenceOf({ core, transport }: Connection, packet: ConnectPacket): ConnectEvidence {
-  return {
-    listener: transport.listener,
-    serverName: transport.serverName,
-    remoteAddress: transport.remoteAddress,
-    protocol: packet.protocolVersion === 5 ? 'MQTT5' : 'MQTT3',
-    peerChain: transport.peerChain,
-    username: packet.username,
-    clientId: packet.clientId,
-    authenticationMethod: packet.properties.authenticationMethod ?? null,
-    hasPassword: packet.password !== null,
-    passwordLooksLikeToken: passwordLooksLikeToken(packet.password),
-    plainIdentity: transport.listener === 'mqtt-tcp' ? core.settings.plainIdentity : null,
-    token: null,
-    webhook: null,
-  }
-}
-
-function contextOf({ core, transport }: Connection, namespace: Namespace): AuthenticationContext {
-  const { notBeforeSkewSeconds, notAfterSkewSeconds } = namespace.limits
-  return {
-    now: toUnixSeconds(core.turn.now),
-    skew: { notBeforeSeconds: notBeforeSkewSeconds, notAfterSeconds: notAfterSkewSeconds },
-    verdicts: core.verdicts,
-    mayDoPathWork: () => core.pathWork.admits(transport),
-  }
-}
-
-/** Asks what the plan says. Null: the peer left meanwhile. What nobody can answer stays null and refuses. */
-async function gather(
-  connection: Connection,
-  namespace: Namespace,
-  evidence: ConnectEvidence,
-  secrets: ConnectSecrets,
-): Promise<ConnectEvidence | null> {
-  const { core } = connection
-  const planned = plan(evidence, namespace.view, secrets)
-  if (planned.kind === 'ready') return evidence
-  const abort = new AbortController()
-  connection.onClosed(() => abort.abort())
-  const cancelDeadline = core.clock.setTimer(core.settings.gatherTimeoutMs, () => abort.abort())
-  try {
-    if (planned.kind === 'verifyToken') {
-      if (core.tokenVerifier === null) return evidence
-      const { method, token } = planned
-      return { ...evidence, token: await core.tokenVerifier.verify(namespace.id, method, token, abort.signal) }
-    }
-    if (core.webhook === null) return evidence
-    return { ...evidence, webhook: await core.webhook.ask(namespace.id, planned.question, abort.signal) }
-  } finally {
-    cancelDeadline()
-  }
 }
 
 type WillOutcome =
@@ -298,7 +265,11 @@ function admit(
     type: 'CONNACK',
     sessionPresent: opened.present,
     reasonCode: ReasonCode.Success,
-    properties: terms.connackProperties(record.clientId),
+    properties: {
+      ...terms.connackProperties(record.clientId),
+      // [MQTT-4.12.0-1]: what was begun with a method ends with it.
+      ...(evidence.authenticationMethod === null ? {} : { authenticationMethod: evidence.authenticationMethod }),
+    },
   })
   connection.connected(
     session,

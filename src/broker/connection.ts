@@ -1,5 +1,4 @@
 import { AssertionError } from '../base/assert.ts'
-import { packetIdentifierOf, readAcknowledgement, reasonCodeOf } from '../mqtt/acknowledgement-view.ts'
 import { decodePacket } from '../mqtt/decode.ts'
 import { encodePacket } from '../mqtt/encode.ts'
 import { Framer, type FrameSink } from '../mqtt/framer.ts'
@@ -22,14 +21,14 @@ import {
 import { startConnect } from './connect.ts'
 import { refuseUnreadable } from './connect-refusal.ts'
 import type { Core } from './core.ts'
-import { onDisconnect } from './disconnect.ts'
+import { dispatch } from './dispatch.ts'
 import type { IncomingPublish, PublishLink } from './incoming-publish.ts'
 import type { Namespace } from './namespace.ts'
 import { Outbox, type OutboxOwner } from './outbox.ts'
 import type { OnlineSession, SessionLink } from './session.ts'
-import { onSubscribe, onUnsubscribe } from './subscribe.ts'
 import { WheelEntry } from './timers.ts'
 import type { Resumable } from './turn.ts'
+import type { WaitingPeer } from './unconnected.ts'
 
 export type Phase =
   | { readonly name: 'awaitingConnect' }
@@ -52,7 +51,9 @@ const uncommittedBound = 4_096
 const firstByte = { PUBACK: 0x40, PUBREC: 0x50, PUBREL: 0x62, PUBCOMP: 0x70 } as const
 
 /** One peer: its phase, its bytes in and out, its deadlines. What its packets mean is decided elsewhere. */
-export class Connection implements TransportHandler, FrameSink, OutboxOwner, SessionLink, PublishLink, Resumable {
+export class Connection
+  implements TransportHandler, FrameSink, OutboxOwner, SessionLink, PublishLink, Resumable, WaitingPeer
+{
   readonly core: Core
   readonly transport: Transport
   /** Null: the server name is nobody's; CONNECT is refused. */
@@ -162,6 +163,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
       this.#onUnreadable(failure)
       return
     }
+    if (this.#session === null) this.core.unconnected.note(this, this.#framer.buffered)
     if (this.outbox.isOverBound) this.hold(Hold.Outbox)
     const paused = this.#holds !== 0
     if (paused === this.#isPaused) return
@@ -192,8 +194,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
       incoming.onPublish(bytes, start, bodyStart, end)
     } else {
       incoming.finishRun()
-      if (type >= 4 && type <= 7) this.#onAcknowledgement(type, bytes, start, bodyStart, end)
-      else this.#onPacket(bytes, start, bodyStart, end)
+      dispatch(this, this.#session as OnlineSession, incoming, bytes, start, bodyStart, end)
     }
     if (++this.#work > workPerTurn && this.#holds === 0) {
       this.#holds |= Hold.Fairness
@@ -224,67 +225,6 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
   #onUnreadable(failure: PacketFailure): void {
     if (this.#phase.name === 'awaitingConnect') refuseUnreadable(this, failure, null)
     else this.end(packetFailure(failure))
-  }
-
-  #onAcknowledgement(type: number, bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
-    const session = this.#session as OnlineSession
-    const read = readAcknowledgement(bytes, start, bodyStart, end, this.version)
-    if (read < 0) {
-      this.#onPacket(bytes, start, bodyStart, end)
-      return
-    }
-    const identifier = packetIdentifierOf(read)
-    const reasonCode = reasonCodeOf(read)
-    if (reasonCode >= 0x80 && session.namespace.limits.failedAcknowledgementEndsConnection) {
-      this.end(clientError(ReasonCode.ImplementationSpecificError, 'the acknowledgement has a failure code'))
-      return
-    }
-    const { now } = this.core.turn
-    switch (type) {
-      case 4:
-        session.onPuback(identifier, now)
-        break
-      case 5:
-        session.onPubrec(identifier, reasonCode, now)
-        break
-      case 6:
-        this.#incoming?.onPubrel(identifier)
-        break
-      default:
-        session.onPubcomp(identifier, now)
-    }
-  }
-
-  #onPacket(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
-    const decoded = decodePacket(bytes, start, bodyStart, end, this.version, 'client')
-    if (!decoded.ok) {
-      this.end(packetFailure(decoded.error))
-      return
-    }
-    const packet = decoded.value
-    const session = this.#session as OnlineSession
-    switch (packet.type) {
-      case 'SUBSCRIBE':
-        onSubscribe(this, session, packet)
-        break
-      case 'UNSUBSCRIBE':
-        onUnsubscribe(this, session, packet)
-        break
-      case 'PINGREQ':
-        this.send({ type: 'PINGRESP' })
-        break
-      case 'DISCONNECT':
-        onDisconnect(this, session, packet)
-        break
-      case 'CONNECT':
-        this.end(clientError(ReasonCode.ProtocolError, '[MQTT-3.1.0-2] a second CONNECT'))
-        break
-      case 'AUTH':
-        this.end(clientError(ReasonCode.ProtocolError, '4.12 no enhanced authentication was begun'))
-        break
-      default:
-        this.end(clientError(ReasonCode.ProtocolError, `a client does not send ${packet.type} here`))
-    }
   }
 
   // ------------------------------------------------------------------------------------------- bytes out
@@ -350,6 +290,10 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
     })
   }
 
+  onOutOfRoom(): void {
+    this.end({ ...connectionLost, abrupt: true, detail: 'too much waits before CONNECT' })
+  }
+
   onSessionOverflow(): void {
     this.end(sessionOverflow)
   }
@@ -366,6 +310,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
 
   /** CONNACK is written; from here on the peer is read. @param keepAliveSeconds 0: none */
   connected(session: OnlineSession, incoming: IncomingPublish, keepAliveSeconds: number): void {
+    this.core.unconnected.forget(this)
     this.#session = session
     this.#incoming = incoming
     this.#phase = { name: 'connected', session }
@@ -419,6 +364,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Ses
   }
 
   #close(abrupt: boolean): void {
+    this.core.unconnected.forget(this)
     this.#cancelThrottle?.()
     this.#cancelPump?.()
     if (abrupt) {

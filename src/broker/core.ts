@@ -19,6 +19,7 @@ import type { Rejudge } from './rejudge.ts'
 import type { SessionEnds } from './session-end.ts'
 import type { TimerWheel } from './timers.ts'
 import type { Turn } from './turn.ts'
+import type { Unconnected } from './unconnected.ts'
 import type { Wills } from './will.ts'
 
 /** Our slice of the configuration. */
@@ -78,5 +79,6 @@ export interface Core {
   /** CONNECT deadline and Keep Alive. */
   readonly deadlines: TimerWheel<Connection>
   readonly connections: Set<Connection>
+  readonly unconnected: Unconnected
   connectionGone(connection: Connection): void
 }

@@ -2,7 +2,7 @@ import { authorize } from '../auth/authorize.ts'
 import { areCurrent } from '../auth/rights.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
-import { decodeTopicUtf8, parseTopicName, type TopicName } from '../mqtt/topic.ts'
+import { decodeTopicUtf8, parseTopicFilter, parseTopicName, type TopicName } from '../mqtt/topic.ts'
 import { isUtf8Payload } from '../mqtt/utf8.ts'
 import type { InflightState } from '../ports/engine.ts'
 import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
@@ -115,6 +115,7 @@ export class IncomingPublish implements PublishOrigin {
         this.#refuse(fault, 'a property or the retained message is over its limit')
         return
       }
+      if (!this.#mayNameResponseTopic()) return
       if (view.payloadFormatIndicator === 1 && !isUtf8Payload(bytes, view.payloadStart, end)) {
         this.#refuse(ReasonCode.PayloadFormatInvalid, 'the payload is not the UTF-8 it says it is')
         return
@@ -267,6 +268,22 @@ export class IncomingPublish implements PublishOrigin {
     }
     slot.stamp = namespace.registryStamp
     return true
+  }
+
+  /** Where the namespace asks for it, a Response Topic is one that its sender could subscribe to (S45). */
+  #mayNameResponseTopic(): boolean {
+    const { namespace, principal } = this.#session
+    if (view.responseTopicStart < 0 || !namespace.limits.responseTopicCheck) return true
+    const text = decodeTopicUtf8(view.bytes, view.responseTopicStart, view.responseTopicEnd) ?? ''
+    const parsed = parseTopicFilter(text)
+    if (!parsed.ok) {
+      this.#refuse(ReasonCode.TopicNameInvalid, `Response Topic: ${parsed.error.kind}`)
+      return false
+    }
+    const rights = this.#core.rights.rightsOf(principal, namespace.view)
+    const authorization = authorize(rights, 'subscribe', parsed.value)
+    if (authorization.outcome === 'denied') this.#deny(authorization)
+    return authorization.outcome === 'allowed'
   }
 
   #deny(denied: Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>): void {

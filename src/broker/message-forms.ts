@@ -10,6 +10,7 @@ import type { PublishView } from '../mqtt/publish-view.ts'
 import type { Arena, ArenaPool } from './arena.ts'
 
 const formCount = 12
+const noTopic = new Uint8Array(0)
 /** Property identifier, and four bytes at most. */
 const longestIdentifierBytes = 5
 
@@ -37,9 +38,13 @@ export class MessageForms {
     this.arena = pool.reserve(0)
   }
 
+  /** Of the message at hand. */
+  topicName = ''
+
   /** A new message as it was read. The view's bytes must stay as they are until the last form is made. */
-  begin(view: PublishView): void {
+  begin(view: PublishView, topicName: string): void {
     this.#generation++
+    this.topicName = topicName
     this.#draft.setFromView(view)
   }
 
@@ -77,12 +82,25 @@ export class MessageForms {
     this.#ends[index] = this.end
   }
 
-  /** Writes a version 5 form of its own, shared with nobody. @param topicAlias 0: none */
+  /**
+   * Writes a version 5 form of its own, shared with nobody.
+   *
+   * @param topicAlias 0: none; positive: together with the topic; negative: instead of it
+   */
   make(qos: QoS, retain: boolean, identifiers: readonly number[], topicAlias = 0): void {
     const extra = Buffer.allocUnsafe(3 + identifiers.length * longestIdentifierBytes)
-    let length = topicAlias === 0 ? 0 : writeTopicAlias(extra, 0, topicAlias)
+    let length = topicAlias === 0 ? 0 : writeTopicAlias(extra, 0, Math.abs(topicAlias))
     for (const identifier of identifiers) length = writeSubscriptionIdentifier(extra, length, identifier)
+    if (topicAlias >= 0) {
+      this.#write(5, qos, retain, extra.subarray(0, length))
+      return
+    }
+    const draft = this.#draft
+    const { topic, topicStart, topicEnd, frameStart } = draft
+    draft.setTopic(noTopic, 0, 0)
     this.#write(5, qos, retain, extra.subarray(0, length))
+    draft.setTopic(topic, topicStart, topicEnd)
+    draft.frameStart = frameStart
   }
 
   #write(version: ProtocolVersion, qos: QoS, retain: boolean, extra: Uint8Array | undefined): void {

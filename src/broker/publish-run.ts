@@ -119,7 +119,7 @@ export class PublishRun {
     for (let i = 0; i < deliveries.length; i++) {
       const { online } = (deliveries[i] as Delivery).session
       if (online === null) continue
-      if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes || online.rate !== null) {
+      if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes || online.goesSingly) {
         this.#deliverSingly(online, 0)
         continue
       }
@@ -147,7 +147,7 @@ export class PublishRun {
       online.version !== this.#version ||
       this.#longest > online.maximumPacketSizeBytes ||
       online.queue.length > 0 ||
-      online.rate !== null ||
+      online.goesSingly ||
       !online.inflight.hasRoomFor(count) ||
       !online.outbox.accepts(length)
     ) {
@@ -180,7 +180,7 @@ export class PublishRun {
       let bodyStart = start + 1
       while ((this.#bytes[bodyStart] as number) >= 0x80) bodyStart++
       view.read(this.#bytes, start, bodyStart + 1, end, this.#version)
-      this.#forms.begin(view)
+      this.#forms.begin(view, (this.#slot as TopicSlot).topicName)
       if (this.#qos === 0 || maximumQoS === 0) online.deliverAtMostOnce(this.#forms, [], false)
       else online.deliver(this.#forms, 1, [], false, true, null)
     }

@@ -79,7 +79,7 @@ export class Publishing {
     const expiresAt = this.#expiryOf(namespace, view, now)
     const stored = route.storedQoS > 0 && qos > 0
     if (!stored && !retain && release === null && origin.uncommitted === 0) {
-      this.#forms.begin(view)
+      this.#forms.begin(view, publication.topicName)
       if (publication.aliasedTopic !== null) this.#forms.setTopic(publication.aliasedTopic)
       this.#deliver(publication, qos, retain, origin.session, expiresAt, null)
       if (this.#events.wants('published')) this.#tell(publication, view, origin.publisher, now)
@@ -102,7 +102,7 @@ export class Publishing {
     try {
       if (committed) {
         readStoredPublish(body, this.#storedView)
-        this.#forms.begin(this.#storedView)
+        this.#forms.begin(this.#storedView, publication.topicName)
         this.#deliver(publication, facts.qos, facts.retain, origin.session, facts.expiresAt, chosen)
         if (this.#events.wants('published')) {
           this.#tell(publication, this.#storedView, origin.publisher, this.#turn.now)

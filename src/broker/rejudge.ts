@@ -1,4 +1,6 @@
 import { verify } from '../auth/authenticate.ts'
+import type { Accepted } from '../auth/decision.ts'
+import type { ConnectEvidence } from '../auth/evidence.ts'
 import { toUnixSeconds } from '../base/time.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { NamespaceId } from '../ports/engine.ts'
@@ -87,6 +89,17 @@ export class Rejudge implements Resumable {
     const grants = grantsOf(rights, session.subscriptions.values(), session.willTopic)
     session.heldBy = grants === null ? null : rights
     namespace.heldRights.set(entry, grants, namespace.view)
+  }
+
+  /** A re-authentication was accepted: it stands for what CONNECT saw from here on. */
+  renewed(session: OnlineSession, accepted: Accepted, evidence: ConnectEvidence): void {
+    session.acceptance = accepted
+    session.evidence = evidence
+    session.principal = accepted.principal
+    // Remembered grants were made from the attributes of before.
+    session.namespace.registryStamp++
+    this.#followAcceptance(session)
+    this.#judgeRights(session.entry, session.namespace)
   }
 
   delete(session: OnlineSession): void {

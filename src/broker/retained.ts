@@ -66,7 +66,7 @@ export class RetainedSender implements Resumable {
       return
     }
     readStoredPublish(retained.body, this.#view)
-    this.#forms.begin(this.#view)
+    this.#forms.begin(this.#view, topicName)
     if (retained.expiresAt !== null && this.#view.messageExpiryIntervalSeconds >= 0) {
       this.#forms.setRemainingExpiry(Math.ceil((retained.expiresAt - now) / 1000))
     }

@@ -19,6 +19,7 @@ import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { StoredOutgoing } from './stored-outgoing.ts'
 import type { Rate } from './token-bucket.ts'
+import { OutgoingAliases } from './topic-alias.ts'
 import type { Resumable } from './turn.ts'
 
 /** What a session asks of its connection. */
@@ -65,8 +66,11 @@ export interface SessionFacts {
 export class OnlineSession {
   readonly entry: SessionEntry
   readonly namespace: Namespace
-  readonly principal: Principal
-  readonly evidence: ConnectEvidence
+  /** Attributes of a dynamic client may change with a re-authentication, who it is never does. */
+  principal: Principal
+  /** Of CONNECT, or of the last re-authentication. */
+  evidence: ConnectEvidence
+  isReauthenticating = false
   /** Of the last judgement. */
   acceptance: Accepted
   readonly fence: Fence
@@ -79,6 +83,8 @@ export class OnlineSession {
   readonly subscriptions = new Map<string, Subscription>()
   readonly outbox: Outbox
   readonly inflight: OutgoingInflight
+  /** Null: the client or the namespace wants none. */
+  readonly aliases: OutgoingAliases | null
   /** What it may receive per second; null: no limit. */
   readonly rate: Rate | null
   /** SUBSCRIBE packets; null: no limit. */
@@ -112,6 +118,8 @@ export class OnlineSession {
     this.outbox = facts.link.outbox
     this.subscribeRate = facts.namespace.rates.subscribes(facts.nowMs)
     this.rate = facts.namespace.rates.deliveries(facts.nowMs)
+    const aliases = Math.min(facts.topicAliasMaximum, limits.outgoingTopicAliasMaximum)
+    this.aliases = aliases > 0 && facts.version === 5 ? new OutgoingAliases(aliases) : null
     this.inflight = new OutgoingInflight(
       Math.min(facts.receiveMaximum, limits.maximumOutboundInflightMessages),
       limits.maximumOutboundInflightBytes,
@@ -121,6 +129,11 @@ export class OnlineSession {
       maximumBytes: limits.maximumQueuedBytes,
       overflow: limits.queueOverflow,
     })
+  }
+
+  /** Its messages are counted or written one by one, so they cannot be copied as a run. */
+  get goesSingly(): boolean {
+    return this.rate !== null || this.aliases !== null
   }
 
   /** False: another member of a share group takes the message sooner. */
@@ -150,6 +163,9 @@ export class OnlineSession {
     } else if (!this.mayReceive(size)) {
       this.namespace.counters.droppedRate++
     } else {
+      // Only what is really sent may introduce an alias.
+      const alias = this.aliases?.aliasOf(forms.topicName) ?? 0
+      if (alias !== 0) forms.make(0, retain, identifiers, alias)
       this.outbox.append(forms.arena, forms.start, forms.end)
       this.namespace.counters.delivered++
     }
@@ -183,7 +199,9 @@ export class OnlineSession {
     }
     const identifier = this.inflight.take(qos, size)
     this.namespace.counters.delivered++
-    if (exclusive || own) {
+    const alias = this.aliases?.aliasOf(forms.topicName) ?? 0
+    if (alias !== 0) forms.make(qos, retain, identifiers, alias)
+    if (exclusive || own || alias !== 0) {
       patchPacketIdentifier(forms.arena.bytes, forms.identifierAt, identifier)
       this.outbox.append(forms.arena, forms.start, forms.end)
     } else {

@@ -3,6 +3,7 @@ import type { UnixMillis } from '../base/time.ts'
 import { patchPacketIdentifier, setDup } from '../mqtt/publish-encoder.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
+import { decodeTopicUtf8 } from '../mqtt/topic.ts'
 import type { Engine, InflightState, Position, QueuedMessage, Stop } from '../ports/engine.ts'
 import type { Commits } from './commits.ts'
 import { OutgoingState } from './inflight.ts'
@@ -217,13 +218,16 @@ export class StoredOutgoing {
     const session = this.#session
     const view = this.#view
     readStoredPublish(message.body, view)
-    this.#forms.begin(view)
+    this.#forms.begin(view, decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) ?? '')
     if (message.expiresAt !== null && view.messageExpiryIntervalSeconds >= 0) {
       this.#forms.setRemainingExpiry(Math.ceil((message.expiresAt - now) / 1000))
     }
     const identifiers = message.subscriptionIdentifiers
-    if (session.version === 5 && identifiers.length > 0) this.#forms.make(qos, message.retain, identifiers)
-    else this.#forms.select(session.version, qos, message.retain)
+    // A frame that waits for its identifier may be overtaken: no alias there.
+    const alias = qos === 1 ? (session.aliases?.aliasOf(this.#forms.topicName) ?? 0) : 0
+    if (session.version === 5 && (identifiers.length > 0 || alias !== 0)) {
+      this.#forms.make(qos, message.retain, identifiers, alias)
+    } else this.#forms.select(session.version, qos, message.retain)
   }
 
   #start(position: Position, identifier: number): void {

@@ -197,7 +197,8 @@ export function principalOf(namespace: Namespace, record: SessionRecord): Princi
   switch (owner.authority) {
     case 'registry': {
       const client = namespace.view.clientByUid(owner.uid)
-      if (client === undefined || !client.enabled) return null
+      if (client === undefined) return null
+      if (!client.enabled && namespace.limits.willOnRevocation === 'drop') return null
       return {
         kind: 'registryClient',
         uid: client.uid,

@@ -25,6 +25,8 @@ import type {
 } from '../../src/mqtt/packet.ts'
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
+import type { TokenVerifier } from '../../src/ports/token-verifier.ts'
+import type { Webhook } from '../../src/ports/webhook.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
 import type { ResourceChange } from '../../src/registry/registry.ts'
 import type { NamespaceView, RegistryView } from '../../src/registry/view.ts'
@@ -65,6 +67,8 @@ export interface HouseOptions {
   readonly clients?: readonly string[]
   readonly settings?: Partial<BrokerSettings>
   readonly world?: MemoryWorldOptions
+  readonly tokenVerifier?: TokenVerifier
+  readonly webhook?: Webhook
   /** Further namespaces; a server name `<name>.test` leads to each. */
   readonly namespaces?: readonly BrokerNamespace[]
 }
@@ -145,6 +149,8 @@ export function start(startOptions: StartOptions): House {
     random: seededRandom(seed),
     log: { write: () => {} },
     events,
+    tokenVerifier: options.tokenVerifier ?? null,
+    webhook: options.webhook ?? null,
   }
   const broker = createBroker(parts)
   const self: House = {
