@@ -66,7 +66,7 @@ function section(tag: Route['tag']): string {
 | method | path | what | action |
 | --- | --- | --- | --- |
 ${rows.join('\n')}
-${rows.some((row) => row.includes('`N') || row.includes('`G')) ? '\n`G` is `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}`, `N` is `G/providers/Microsoft.EventGrid/namespaces/{namespaceName}`.\n' : ''}`
+${rows.some((row) => /`[GN](\/|`)/.test(row)) ? '\n`G` is `/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}`, `N` is `G/providers/Microsoft.EventGrid/namespaces/{namespaceName}`.\n' : ''}`
 }
 
 function shortened(path: string): string {

@@ -1,5 +1,10 @@
 import { EngineError, type RegistryStore, type Revision } from '../ports/engine.ts'
 
+interface Entry {
+  readonly index: string
+  readonly value: string
+}
+
 /**
  * Small records of this room in the registry's store: JSON with a format number under `<word> <id>`. The words are none
  * that the registry uses for its own.
@@ -23,12 +28,28 @@ export class JsonRecords<Value extends { readonly format: 1 }> {
     return this.#store.range(this.#prefix + below, null, limit).map(({ value }) => decode<Value>(value))
   }
 
-  /** @param expected `new`: nothing may be there */
-  async put(id: string, value: Value, expected: 'new' | 'any' = 'any'): Promise<'done' | 'conflict'> {
-    const put = { key: this.#prefix + id, value: encode(value) }
+  /** The record that holds the entry of a unique index. */
+  find(index: string, value: string): Value | undefined {
+    const key = this.#store.lookup(index, value)
+    return key?.startsWith(this.#prefix) === true ? this.get(key.slice(this.#prefix.length)) : undefined
+  }
+
+  /**
+   * @param expected `new`: nothing may be there
+   * @param unique entry of an index that no other record may hold
+   */
+  async put(
+    id: string,
+    value: Value,
+    expected: 'new' | 'any' = 'any',
+    unique: Entry | null = null,
+  ): Promise<'done' | 'conflict'> {
+    const key = this.#prefix + id
+    const put = { key, value: encode(value) }
+    const claim = unique === null ? [] : [{ ...unique, owner: key }]
     const ifRevision: { ifRevision?: Revision | null } = expected === 'new' ? { ifRevision: null } : {}
     try {
-      await this.#store.write({ put: [{ ...put, ...ifRevision }], remove: [], claim: [], release: [] })
+      await this.#store.write({ put: [{ ...put, ...ifRevision }], remove: [], claim, release: [] })
       return 'done'
     } catch (error) {
       if (error instanceof EngineError && error.code === 'conflict') return 'conflict'
@@ -36,10 +57,11 @@ export class JsonRecords<Value extends { readonly format: 1 }> {
     }
   }
 
-  async remove(ids: readonly string[]): Promise<void> {
+  async remove(ids: readonly string[], unique: Entry | null = null): Promise<void> {
     if (ids.length === 0) return
     const remove = ids.map((id) => ({ key: this.#prefix + id }))
-    await this.#store.write({ put: [], remove, claim: [], release: [] })
+    const release = unique === null ? [] : remove.map(({ key }) => ({ ...unique, owner: key }))
+    await this.#store.write({ put: [], remove, claim: [], release })
   }
 }
 

@@ -47,7 +47,7 @@ export interface Body {
   /** False: the request may have none. */
   readonly required: boolean
   readonly dialect?: JsonDialect
-  readonly limit?: 'templateBytes'
+  readonly limit?: 'templateBytes' | 'formBytes'
   /** The raw text is wanted (forms). */
   readonly text?: true
 }

@@ -8,6 +8,7 @@ import fastify, {
   type FastifyRequest,
   type HTTPMethods,
 } from 'fastify'
+import { plainAddress } from './access/buckets.ts'
 import { type Admitted, admit, identify } from './access/gate.ts'
 import { armError } from './arm/error.ts'
 import { unknownPath } from './arm/unknown-path.ts'
@@ -160,7 +161,7 @@ function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: n
   const { authorization } = request.headers
   const admitted = admit(house, route, {
     authorization,
-    remoteAddress: request.ip,
+    remoteAddress: addressOf(request),
     params: request.params as Record<string, string>,
     query,
     baseUrl,
@@ -181,7 +182,7 @@ function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: n
 
 function logDenied(house: House, request: FastifyRequest, route: Route): void {
   const action = typeof route.access === 'object' ? route.access.action : route.id
-  house.parts.log.write('warn', 'apiDenied', { action, path: pathOf(request), remoteAddress: request.ip })
+  house.parts.log.write('warn', 'apiDenied', { action, path: pathOf(request), remoteAddress: addressOf(request) })
 }
 
 function callFor(house: House, request: FastifyRequest, entry: Entry, body: unknown): Call {
@@ -192,7 +193,7 @@ function callFor(house: House, request: FastifyRequest, entry: Entry, body: unkn
     headers: request.headers,
     body,
     requestId: request.id,
-    remoteAddress: request.ip,
+    remoteAddress: addressOf(request),
   }
 }
 
@@ -221,7 +222,7 @@ function notFound(house: House, request: FastifyRequest): Answer {
   if (/^\/+(subscriptions|providers|tenants|sealgate)(\/|$)/i.test(path)) {
     const identified = identify(house, {
       authorization: request.headers.authorization,
-      remoteAddress: request.ip,
+      remoteAddress: addressOf(request),
       params: {},
       query: new Query(''),
       baseUrl: baseUrlOf(house, request),
@@ -292,6 +293,10 @@ function pathOf(request: FastifyRequest): string {
 function searchOf(request: FastifyRequest): string {
   const at = request.url.indexOf('?')
   return at < 0 ? '' : request.url.slice(at + 1)
+}
+
+function addressOf(request: FastifyRequest): string {
+  return plainAddress(request.ip)
 }
 
 function uuidOf(hex: string): string {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
+import { plainAddress, sourceOf } from '../../src/api/access/buckets.ts'
 import { matchesAction, parseScope } from '../../src/api/access/role.ts'
 import { unixMillis } from '../../src/base/time.ts'
 import {
@@ -260,6 +261,37 @@ test('audit: each write and each token tells who, what, from where; no secret in
   // Who made what stands in the resource as well.
   assert.equal(made.body.systemData.createdBy, 'ci')
   assert.equal(made.body.systemData.createdByType, 'Key')
+})
+
+test('a name is held by one token at a time', async (t) => {
+  const api = await testApi(t)
+  const body = { name: 'ci', role: 'reader' }
+  const both = await Promise.all([1, 2].map(() => api.call('POST', '/sealgate/tokens', { body })))
+  assert.deepEqual(both.map(({ status }) => status).sort(), [201, 409])
+  const id = both.find(({ status }) => status === 201)?.body.id
+  assert.equal((await api.call('POST', '/sealgate/tokens', { body: { ...body, name: 'CI' } })).status, 409)
+  await api.call('DELETE', `/sealgate/tokens/${id}`)
+  assert.equal((await api.call('POST', '/sealgate/tokens', { body: { ...body, name: 'CI' } })).status, 201)
+  assert.equal((await api.call('POST', '/sealgate/tokens', { body: { ...body, name: 'Administrator' } })).status, 400)
+})
+
+test('the token endpoint, which is open to all, reads a small form only', async (t) => {
+  const { call } = await testApi(t)
+  const form = `grant_type=client_credentials&client_id=${'x'.repeat(20_000)}`
+  assert.equal((await call('POST', '/adfs/oauth2/token', { token: null, apiVersion: null, body: form })).status, 413)
+})
+
+test('sources: an IPv6 peer is its /64, IPv4 in IPv6 is IPv4', () => {
+  const rows = [
+    ['192.0.2.1', '192.0.2.1'],
+    ['::ffff:192.0.2.1', '192.0.2.1'],
+    ['2001:db8::1', '2001:db8:0:0::/64'],
+    ['2001:db8:0:0:ffff::2', '2001:db8:0:0::/64'],
+    ['2001:DB8:0:1::1', '2001:db8:0:1::/64'],
+    ['fe80::1%eth0', 'fe80:0:0:0::/64'],
+    ['::1', '0:0:0:0::/64'],
+  ] as const
+  for (const [address, source] of rows) assert.equal(sourceOf(plainAddress(address)), source, address)
 })
 
 test('action patterns: a star stands for any text', () => {

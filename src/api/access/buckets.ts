@@ -52,12 +52,15 @@ export class Buckets {
   }
 }
 
-/** An IPv6 peer owns a whole /64, so that is one source; IPv4 in an IPv6 socket is IPv4. */
-export function sourceOf(address: string): string {
-  const mapped = /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)
-  if (mapped !== null) return mapped[1] as string
-  if (!address.includes(':')) return address
-  const [head = '', tail] = address.toLowerCase().replace(/%.*$/, '').split('::')
+/** IPv4 in an IPv6 socket is IPv4; a zone says nothing to others. */
+export function plainAddress(address: string): string {
+  return /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1] ?? address.replace(/%.*$/, '')
+}
+
+/** An IPv6 peer owns a whole /64, so that is one source. */
+export function sourceOf(plain: string): string {
+  if (!plain.includes(':')) return plain
+  const [head = '', tail] = plain.toLowerCase().split('::')
   const groups = head === '' ? [] : head.split(':')
   const after = tail === undefined || tail === '' ? [] : tail.split(':')
   while (tail !== undefined && groups.length + after.length < 8) groups.push('0')

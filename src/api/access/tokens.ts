@@ -83,16 +83,14 @@ export class Tokens {
   async create(
     given: Pick<TokenRecord, 'kind' | 'name' | 'role' | 'scope' | 'notActions' | 'expiresAt' | 'createdBy'>,
   ): Promise<Result<{ readonly record: TokenRecord; readonly secret: string }, 'nameTaken' | 'tooMany'>> {
-    const all = this.#tokens.all()
-    if (all.length >= maximumTokens) return err('tooMany')
-    if (all.some(({ name }) => name.toLowerCase() === given.name.toLowerCase())) return err('nameTaken')
+    if (this.#tokens.all().length >= maximumTokens) return err('tooMany')
     const id = this.#random.uid()
     const random = Buffer.from(this.#random.bytes(32)).toString('base64url')
     const secret = given.kind === 'token' ? `sgt_${id}_${random}` : random
     const hash = sha256(secret).toString('hex')
     const record: TokenRecord = { format: 1, id, ...given, hash, createdAt: this.#clock.now() }
-    await this.#tokens.put(id, record, 'new')
-    return ok({ record, secret })
+    const done = await this.#tokens.put(id, record, 'new', nameOf(record))
+    return done === 'done' ? ok({ record, secret }) : err('nameTaken')
   }
 
   list(): readonly TokenRecord[] {
@@ -107,7 +105,7 @@ export class Tokens {
   async revoke(id: string): Promise<boolean> {
     const record = this.#tokens.get(id)
     if (record === undefined) return false
-    await this.#tokens.remove([id])
+    await this.#tokens.remove([id], nameOf(record))
     await this.#sessions.remove(this.#sessions.all(`${id} `).map(sessionKey))
     return true
   }
@@ -118,9 +116,7 @@ export class Tokens {
     secret: string,
   ): Promise<Result<{ readonly token: string; readonly seconds: number }, null>> {
     const wanted = client.toLowerCase()
-    const record =
-      this.#tokens.get(wanted.replaceAll('-', '')) ??
-      this.#tokens.all().find(({ kind, name }) => kind === 'servicePrincipal' && name.toLowerCase() === wanted)
+    const record = this.#tokens.get(wanted.replaceAll('-', '')) ?? this.#tokens.find(nameIndex, wanted)
     // Without a principal the work is the same, so that the time tells nothing of which names there are.
     const matches = isHash(record?.hash ?? '0'.repeat(64), sha256(secret))
     if (record?.kind !== 'servicePrincipal' || !matches || this.#isOver(record.expiresAt)) return err(null)
@@ -160,6 +156,13 @@ const administrator: Caller = {
 function callerOf({ id, name, kind, role, scope, notActions, expiresAt }: TokenRecord): Caller {
   const type = kind === 'token' ? 'Key' : 'Application'
   return { id, name, type, grant: { role, scope, notActions }, expiresAt }
+}
+
+/** Unique over tokens and service principals: audits tell who did something by name. */
+const nameIndex = 'accessTokenName'
+
+function nameOf({ name }: TokenRecord) {
+  return { index: nameIndex, value: name.toLowerCase() }
 }
 
 function sessionKey({ principal, id }: SessionRecord): string {
