@@ -12,6 +12,8 @@ import {
 import { addCertCommands } from './cert/commands.ts'
 import { CommandFailure, ExitCode } from './command-failure.ts'
 import { escapeText } from './escape-text.ts'
+import { expandPrefixes } from './flag-prefixes.ts'
+import { addNamespaceCommands } from './resources/commands.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
 /** Reads the command line of this process and runs what it names. */
@@ -29,7 +31,7 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
   })
   try {
     if (args.length === 0) program.outputHelp({ error: true })
-    else await program.parseAsync(args, { from: 'user' })
+    else await program.parseAsync(expandPrefixes(program, args), { from: 'user' })
     return args.length === 0 ? ExitCode.WrongUsage : ExitCode.CleanStop
   } catch (error) {
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.CleanStop : ExitCode.WrongUsage
@@ -55,6 +57,7 @@ export function createProgram(terminal: Terminal): Command {
     })
   addServer(program, 'dev', 'for development: loopback, with certificates, clients and topics made on first start')
   addServer(program, 'serve', 'for operation: nothing is made that was not asked for')
+  addNamespaceCommands(program, terminal)
   addCertCommands(program, terminal)
   program
     .command('decode')

@@ -13,6 +13,7 @@ import {
   settingNames,
   settings,
 } from '../config.ts'
+import { clientVariables } from './rest/connection-options.ts'
 
 /** What the outside gave, not yet judged: text from flags and environment, any value from the file. */
 export interface Sources {
@@ -90,7 +91,7 @@ function keysOf(file: Sources['file'], problems: string[]): ReadonlyMap<string, 
 
 /** A mistyped variable would otherwise be a setting that silently never took effect. */
 function unknownVariables(environment: Sources['environment']): string[] {
-  const known = new Set(settingNames.map(environmentVariableOf))
+  const known = new Set<string>([...settingNames.map(environmentVariableOf), ...clientVariables])
   return Object.keys(environment)
     .filter((variable) => variable.startsWith('SEALGATE_') && !known.has(variable))
     .map((variable) => `${variable}: no such setting`)

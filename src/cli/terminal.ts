@@ -1,3 +1,4 @@
+import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
 import { type UnixMillis, unixMillis } from '../base/time.ts'
 
@@ -12,6 +13,8 @@ export interface Terminal {
   complain(line: string): void
   /** Everything on the standard input. */
   readInput(): Promise<string>
+  /** Asks a person; null: there is none to ask. */
+  confirm(question: string): Promise<boolean | null>
   /** Aborted when the user wants the command to end: what runs on and on ends then, as a success. */
   readonly interrupted: AbortSignal
 }
@@ -25,6 +28,7 @@ export function processTerminal(): Terminal {
     print: (line) => process.stdout.write(`${line}\n`),
     complain: (line) => process.stderr.write(`${line}\n`),
     readInput: () => text(process.stdin),
+    confirm,
     get interrupted() {
       return interruption()
     },
@@ -50,4 +54,14 @@ function interruption(): AbortSignal {
   }
   signalled = controller.signal
   return signalled
+}
+
+async function confirm(question: string): Promise<boolean | null> {
+  if (!process.stdin.isTTY || !process.stderr.isTTY) return null
+  const asked = createInterface({ input: process.stdin, output: process.stderr })
+  try {
+    return /^y(?:es)?$/i.test((await asked.question(`${question} [y/N] `)).trim())
+  } finally {
+    asked.close()
+  }
 }

@@ -19,6 +19,8 @@ export interface Place {
   readonly input?: string
   readonly now?: UnixMillis
   readonly interrupted?: AbortSignal
+  /** What the person at the terminal answers. */
+  readonly confirms?: boolean
   /** Called with each line as it is printed. */
   readonly onPrint?: (line: string) => void
 }
@@ -40,6 +42,7 @@ export async function sealgate(place: Place, ...args: readonly string[]): Promis
     },
     complain: (line) => err.push(line),
     readInput: async () => place.input ?? '',
+    confirm: async () => place.confirms ?? null,
     interrupted: place.interrupted ?? new AbortController().signal,
   })
   return { code, out: out.map((line) => `${line}\n`).join(''), err: err.map((line) => `${line}\n`).join('') }

@@ -57,7 +57,8 @@ export function certificateBlocks(text: string): string | null {
   return blocks.length === 0 ? null : blocks.join('\n')
 }
 
-function pemSentence(failure: PemFailure): string {
+/** What is wrong with the content of a file, to stand behind its name. */
+export function pemSentence(failure: PemFailure): string {
   switch (failure.kind) {
     case 'privateKey':
       return 'holds a private key and no certificate; it was not read. Name the certificate file'
