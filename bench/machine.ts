@@ -1,5 +1,7 @@
 import { spawnSync } from 'node:child_process'
+import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:net'
 import { cpus, release, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
@@ -42,6 +44,23 @@ export function planPinning(): Pinning {
   if (cores.length < 2) return nothing('not pinned: one core only')
   const pin = (core: number) => ['taskset', '-c', String(core)]
   return { broker: pin(cores[0]!), load: pin(cores.at(-1)!), brokerCore: cores[0]!, note: null }
+}
+
+/** One bench at a time on a machine: two would measure each other. Waits for the other one; held until we end. */
+export async function takeTurn(): Promise<void> {
+  if (process.platform !== 'linux') return
+  for (let said = false; ; said = true) {
+    // An abstract socket is a lock that dies with its owner and leaves no file behind.
+    const lock = createServer().listen('\0sealgate-bench')
+    try {
+      await once(lock, 'listening')
+      lock.unref()
+      return
+    } catch {
+      if (!said) console.error('waiting for another bench on this machine')
+      await sleep(500)
+    }
+  }
 }
 
 /** Waits until the machine has been nearly idle for a second, at most for the given time. */

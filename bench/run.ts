@@ -13,7 +13,7 @@ import { type Case, cases, selectCases } from './cases.ts'
 import { makeMaterial } from './certificates.ts'
 import { checkOut } from './checkout.ts'
 import type { LoadResult } from './load/job.ts'
-import { describeMachine, planPinning, quietMachine } from './machine.ts'
+import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
@@ -180,6 +180,7 @@ async function main(): Promise<void> {
   const chosen = selectCases(positionals)
   const repeats = values.profile ? 1 : Math.round(positive('repeats', values.repeats))
   const measureMs = positive('seconds', values.seconds) * 1000
+  await takeTurn()
   const pinning = planPinning()
   if (pinning.note !== null) console.error(pinning.note)
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
