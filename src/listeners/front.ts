@@ -1,4 +1,4 @@
-import { type AddressInfo, createServer, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import type { Clock } from '../ports/clock.ts'
 import type { ListenerKind } from '../ports/transport.ts'
 import { type AcceptLimiter, plainAddress } from './accept-limiter.ts'
@@ -44,10 +44,27 @@ export interface FrontHandler {
 /** A dead peer without Keep Alive would stay for ever: the kernel asks after this long. */
 const keepAliveProbeAfterMs = 60_000
 
-/** Opens a TCP port with what all doors share: limits before any work, no Nagle delay, an orderly end. */
-export function openFront(kind: ListenerKind, options: DoorOptions, handler: FrontHandler): Promise<Listening> {
+/** How every door's sockets are set: no Nagle delay; the kernel asks after peers that may be dead. */
+export const socketOptions = {
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: keepAliveProbeAfterMs,
+} as const
+
+/**
+ * Opens a TCP port with what all doors share: limits before any work, and an orderly end.
+ *
+ * @param server one that does not listen yet; what it does with a connection comes behind the limits
+ */
+export function openFront(
+  kind: ListenerKind,
+  options: DoorOptions,
+  handler: FrontHandler,
+  server: Server = createServer(socketOptions),
+): Promise<Listening> {
   const open = new Set<Socket>()
-  const server = createServer({ noDelay: true, keepAlive: true, keepAliveInitialDelay: keepAliveProbeAfterMs })
+  const goOn = server.listeners('connection') as ((socket: Socket) => void)[]
+  server.removeAllListeners('connection')
   server.maxConnections = options.maximumConnections
   server.on('connection', (socket: Socket) => {
     // An error of a socket that nobody reads any more must not end the process; who reads it adds a listener of its own.
@@ -68,6 +85,7 @@ export function openFront(kind: ListenerKind, options: DoorOptions, handler: Fro
     open.add(socket)
     socket.on('close', () => open.delete(socket))
     handler.onArrival({ socket, remoteAddress: address, remotePort })
+    for (const listener of goOn) listener.call(server, socket)
   })
 
   const { promise, resolve, reject } = Promise.withResolvers<Listening>()

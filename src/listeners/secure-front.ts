@@ -1,0 +1,185 @@
+import type { Server, TLSSocket, TlsOptions } from 'node:tls'
+import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
+import { plainAddress } from './accept-limiter.ts'
+import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
+import { readPeerChain } from './peer-chain.ts'
+import { normalizeServerName } from './server-name.ts'
+import type { SocketFacts } from './socket-transport.ts'
+import type { TlsContexts } from './tls-context.ts'
+
+export interface SecureDoorOptions extends DoorOptions {
+  readonly contexts: TlsContexts
+  readonly handshakeTimeoutMs: number
+}
+
+export interface SecureFrontHandler {
+  /** The handshake is complete: the peer holds the key of the certificate that it showed, if it showed one. */
+  onSecure(socket: TLSSocket, facts: SocketFacts): void
+  onHandshakeFailure(failure: HandshakeFailure): void
+}
+
+/**
+ * A handshake of a usual certificate list reads less than this. Node makes an object of every certificate that was
+ * sent, 190 of them in 33 ms, so each further such piece costs its source one more token.
+ */
+const bytesPerToken = 4_096
+
+/**
+ * What every TLS server that asks for client certificates is made with. With `rejectUnauthorized: false` each peer that
+ * completes the handshake gets in, and its CONNECT is judged and answered.
+ *
+ * @param knownProtocols the application protocols (ALPN) that a client may name; one that names none is served as well
+ */
+export function secureServerOptions(options: SecureDoorOptions, knownProtocols: readonly string[]): TlsOptions {
+  const { contexts } = options
+  return {
+    ...socketOptions,
+    ...contexts.fallbackOptions,
+    requestCert: true,
+    rejectUnauthorized: false,
+    handshakeTimeout: options.handshakeTimeoutMs,
+    SNICallback: (sent, answer) => answer(null, contexts.contextFor(normalizeServerName(sent))),
+    // An answer of undefined is the alert no_application_protocol; not called for a client that names none.
+    ALPNCallback: ({ protocols }) => protocols.find((protocol) => knownProtocols.includes(protocol)),
+  }
+}
+
+/**
+ * Opens a port for TLS peers. Handshakes that fail are told with what can be known of them; nothing that was resumed or
+ * is older than TLS 1.2 gets through.
+ *
+ * @param server made with `secureServerOptions`, not listening yet
+ */
+export async function openSecureFront(
+  kind: ListenerKind,
+  options: SecureDoorOptions,
+  server: Server,
+  handler: SecureFrontHandler,
+): Promise<Listening> {
+  const { contexts, limiter } = options
+  const underWay = new Handshakes()
+
+  const fail = (remoteAddress: string, sent: string | false | null | undefined, reason: string): void =>
+    handler.onHandshakeFailure({
+      listener: kind,
+      serverName: normalizeServerName(sent),
+      remoteAddress,
+      reason: reason.slice(0, 256),
+    })
+
+  // Who sent nothing began no handshake: load balancers look in like that all day.
+  const left = (arrival: Arrival, sent: string | false | null | undefined): void => {
+    if (arrival.socket.bytesRead > 0) fail(arrival.remoteAddress, sent, 'peer left during the handshake')
+  }
+
+  // An HTTPS server reads and answers on its own account: both only behind what is checked here.
+  const goOn = server.listeners('secureConnection') as ((socket: TLSSocket) => void)[]
+  server.removeAllListeners('secureConnection')
+  server.removeAllListeners('tlsClientError')
+  const forgetContexts = contexts.onFallbackChange(() => server.setSecureContext(contexts.fallbackOptions))
+
+  server.on('tlsClientError', (error: NodeJS.ErrnoException & { reason?: string }, socket: TLSSocket) => {
+    const arrival = underWay.take(socket)
+    socket.destroy()
+    if (arrival === undefined) return
+    if (error.code !== 'ECONNRESET') {
+      fail(arrival.remoteAddress, socket.servername, error.reason ?? error.code ?? 'handshake failed')
+    } else left(arrival, socket.servername)
+  })
+
+  server.on('secureConnection', (socket: TLSSocket) => {
+    const arrival = underWay.take(socket)
+    if (arrival === undefined) {
+      socket.destroy()
+      return
+    }
+    const { remoteAddress } = arrival
+    const refuse = (reason: string): void => {
+      socket.on('error', () => {})
+      socket.destroy()
+      fail(remoteAddress, socket.servername, reason)
+    }
+    // Nothing is offered that could be resumed; should a session come back all the same, its evidence is not whole.
+    if (socket.isSessionReused()) {
+      refuse('session resumption is not accepted')
+      return
+    }
+    const version = socket.getProtocol()
+    if (version !== 'TLSv1.2' && version !== 'TLSv1.3') {
+      refuse('unsupported protocol')
+      return
+    }
+    const furtherTokens = Math.floor(arrival.socket.bytesRead / bytesPerToken)
+    if (furtherTokens > 0 && limiter.admit(remoteAddress, furtherTokens) !== 'admitted') {
+      refuse('connection rate exceeded by a large handshake')
+      return
+    }
+    handler.onSecure(socket, {
+      listener: kind,
+      serverName: normalizeServerName(socket.servername),
+      remoteAddress,
+      tlsVersion: version,
+      readChain: () => readPeerChain(socket),
+    })
+    for (const listener of goOn) listener.call(server, socket)
+  })
+
+  const front = await openFront(
+    kind,
+    options,
+    {
+      onArrival(arrival) {
+        underWay.add(arrival)
+        arrival.socket.once('close', () =>
+          // The TLS layer may know more, and says so a moment later.
+          options.clock.endOfTurn(() => {
+            if (underWay.remove(arrival)) left(arrival, null)
+          }),
+        )
+      },
+      onTurnedAway: (remoteAddress) => fail(remoteAddress, null, 'connection rate exceeded'),
+    },
+    server,
+  )
+  return {
+    ...front,
+    close: () => {
+      forgetContexts()
+      return front.close()
+    },
+  }
+}
+
+/** Peers whose handshake is not complete, found again from the socket that the TLS layer makes of theirs. */
+class Handshakes {
+  readonly #byPeer = new Map<string, Arrival>()
+
+  add(arrival: Arrival): void {
+    this.#byPeer.set(peerOf(arrival), arrival)
+  }
+
+  /** False: it was taken before. */
+  remove(arrival: Arrival): boolean {
+    return this.#byPeer.get(peerOf(arrival)) === arrival && this.#byPeer.delete(peerOf(arrival))
+  }
+
+  take(socket: TLSSocket): Arrival | undefined {
+    // The socket below it, which Node.js keeps without documenting it, remembers its address: it is spared a system
+    // call, and a socket that has failed may have lost its own. Were it gone, the end of a failed connection would still
+    // be told, with less of a reason.
+    const below = (socket as { readonly _parent?: PeerAddress | null })._parent
+    const peer = peerOf(below ?? socket)
+    const arrival = this.#byPeer.get(peer)
+    this.#byPeer.delete(peer)
+    return arrival
+  }
+}
+
+interface PeerAddress {
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+function peerOf({ remoteAddress, remotePort }: PeerAddress): string {
+  return `${remoteAddress === undefined ? '' : plainAddress(remoteAddress)} ${remotePort}`
+}
