@@ -132,7 +132,7 @@ async function deploy(call: Call): Promise<Answer> {
     return failed(applied.error)
   }
   const { changes } = applied.value
-  auditAll(call, changes)
+  await auditAll(call, changes)
   audit(call, { action: `${type}/write`, resource, outcome: 'applied' })
   const warnings = changes.flatMap((change) => change.warnings)
   const document = documentOf(call, read.value, changes)

@@ -133,7 +133,7 @@ async function deleteGroup(call: Call): Promise<Answer> {
   const deletes = namespaces.map(({ id }) => ({ kind: 'delete', id }) as const)
   const done = await parts.registry.transact(deletes, authorOf(call))
   if (!done.ok) return failed(done.error)
-  auditAll(call, done.value)
+  await auditAll(call, done.value)
   await groups.remove(group.name)
   audit(call, { action: `${type}/delete`, resource: idOf(call, group), outcome: 'deleted' })
   return empty(200)

@@ -78,10 +78,15 @@ function auditChange(
   })
 }
 
+/** Lines that are written between two turns of the loop: so many the log can take without dropping any. */
+const auditBatch = 200
+
 /** For parts of a larger request, which are audited one by one. */
-export function auditAll(call: Call, changes: readonly Changed[]): void {
+export async function auditAll(call: Call, changes: readonly Changed[]): Promise<void> {
+  let written = 0
   for (const changed of changes) {
     if (changed.change === 'unchanged') continue
     auditChange(call, changed.id, changed.change === 'deleted' ? 'delete' : 'write', { ok: true, value: changed })
+    if (++written % auditBatch === 0) await new Promise((resolve) => setImmediate(resolve))
   }
 }
