@@ -134,7 +134,7 @@ test('S69 trust and rights are actions of their own: a contributor without them 
 test('a scope holds: one namespace, seen in lists, and nothing beside it', async (t) => {
   const api = await testApi(t)
   await api.plant()
-  const other = plantPath.replace(/plant$/, 'other')
+  const other = plantPath.replace(/plant$/, 'plant-2')
   await api.call('PUT', other, { body: namespaceBody })
   const token = await tokenOf(api, {
     name: 'tenant',

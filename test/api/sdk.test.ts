@@ -4,7 +4,17 @@ import { ClientSecretCredential } from '@azure/identity'
 import { err } from '../../src/base/result.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { sdks } from './sdk.ts'
-import { administratorToken, groupPath, namespaceBody, plantPath, serverCa, testApi, version } from './support.ts'
+import {
+  administratorToken,
+  deviceAuthority,
+  groupPath,
+  namespaceBody,
+  pemOf,
+  plantPath,
+  serverCa,
+  testApi,
+  version,
+} from './support.ts'
 
 interface Failure {
   readonly name: string
@@ -154,6 +164,21 @@ test('EG: a stable version does not wipe what it cannot express', async (t) => {
   await stable?.put(plantPath, { location: 'local', properties: { topicSpacesConfiguration: { state: 'Enabled' } } })
   const seen = (await stable?.get(plantPath))?.properties?.['topicSpacesConfiguration'] as typeof configuration
   assert.deepEqual([...seen.clientAuthentication.alternativeAuthenticationNameSources], sources)
+})
+
+test('S66 a PUT of a stock SDK, which cannot send properties.sealgate, keeps it; null resets it', async (t) => {
+  const { endpoint, call, plant } = await testApi(t)
+  await plant()
+  const ca = { properties: { encodedCertificate: pemOf(deviceAuthority('Device CA')) } }
+  assert.equal((await call('PUT', `${plantPath}/caCertificates/device-ca`, { body: ca })).status, 201)
+  const bound = { properties: { sealgate: { issuers: ['device-ca'] } } }
+  assert.equal((await call('PUT', client, { body: bound })).status, 201)
+  const issuers = async () => (await call('GET', client)).body.properties.sealgate?.issuers
+  for (const make of sdks)
+    await make({ endpoint, apiVersion: version }).put(client, { properties: { state: 'Disabled' } })
+  assert.deepEqual(await issuers(), ['device-ca'])
+  await call('PUT', client, { body: { properties: { sealgate: null } } })
+  assert.equal(await issuers(), undefined)
 })
 
 test('@azure/identity signs in at the token endpoint, and revoking ends the sign-in at once', async (t) => {
