@@ -84,7 +84,6 @@ export class GroupCommit {
 
   async #transact(): Promise<void> {
     const { unit, jobs, outcomes } = this.#compose()
-    const told = unit.appended()
     try {
       const fault = this.#options.fault?.() ?? null
       if (fault === 'refuse') throw new Error('refused')
@@ -92,7 +91,8 @@ export class GroupCommit {
       if (unit.writes.count > 0) await unit.writes.flush(this.#store.tables.meta)
       this.failure = null
       this.#publish(unit)
-      for (const { uid, messages } of told) this.#store.tails.tell(uid, messages)
+      // Only now: who began to follow meanwhile has read without these, so they are told as well.
+      for (const { uid, messages } of unit.appended()) this.#store.tails.tell(uid, messages)
       if (fault === 'loseAnswer') throw new Error('answer lost')
       for (const [i, { resolve, reject }] of jobs.entries()) {
         const outcome = outcomes[i] as Outcome

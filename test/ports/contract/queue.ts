@@ -16,6 +16,7 @@ import {
   otherNamespace,
   queued,
   retaining,
+  settled,
   start,
   text,
   texts,
@@ -131,6 +132,28 @@ export function queueContract(adapter: EngineUnderTest): void {
     await engine.hot.commit(appending(record.uid, '4'))
     assert.deepEqual(told.flat(), ['1', '2', '3'])
     assert.deepEqual(await queued(engine, record.uid), ['before', '1', '2', '3', '4'])
+  })
+
+  withEngine(adapter, 'tail: who begins to follow while commits are under way misses nothing', async (engine) => {
+    const { fence, record } = await open(engine, 'a')
+    for (let round = 0; round < 20; round++) {
+      const seen = new Set<string>()
+      const written: Promise<unknown>[] = []
+      const write = (name: string): void => void written.push(engine.hot.commit(appending(record.uid, name)))
+      write(`${round} before`)
+      // Some steps later the commit is anywhere between the call and the disk.
+      for (let step = 0; step < round; step++) await (step % 2 === 0 ? Promise.resolve() : settled())
+      const stop = engine.queue.tail(fence, (messages) => {
+        for (const message of messages) seen.add(text(message.body))
+      })
+      for (const message of await engine.queue.read(record.uid, null, everything)) seen.add(text(message.body))
+      write(`${round} after`)
+      await Promise.all(written)
+      await settled()
+      stop()
+      assert.ok(seen.has(`${round} before`), `round ${round}: neither read nor told`)
+      assert.ok(seen.has(`${round} after`))
+    }
   })
 
   withEngine(adapter, 'tail: tells the same messages as read', async (engine) => {
