@@ -1,6 +1,6 @@
 import type { DecisionFacts } from '../ports/events.ts'
 
-/** A decision with how often it repeated; `record` is the first of them. */
+/** A decision with how often it repeated; `record` has id and time of the first of them, and what the last one compared. */
 export interface DecisionEntry {
   readonly record: DecisionFacts
   readonly count: number
@@ -42,6 +42,8 @@ export class DecisionLog {
     if (before !== undefined) {
       before.count++
       before.lastAt = record.at
+      // Whoever mends something and tries again wants to read about that attempt.
+      before.record = { ...record, id: before.record.id, at: before.record.at }
       return
     }
     if (entries.size >= this.#capacity) {
