@@ -295,6 +295,7 @@ const own: Readonly<Record<string, Schema>> = {
       chain: described(text, 'PEM of what the client sends after its own certificate.'),
       username: text,
       clientId: text,
+      authenticationMethod: described(text, 'Of an MQTT 5 CONNECT; left out by clients with a certificate.'),
       protocol: oneOf('MQTT5', 'MQTT3'),
     },
     { additionalProperties: false },

@@ -20,6 +20,7 @@ export interface DryRunQuestion {
   readonly chain: string | null
   readonly username: string | null
   readonly clientId: string
+  readonly authenticationMethod: string | null
   readonly protocol: 'MQTT3' | 'MQTT5'
 }
 
@@ -95,7 +96,7 @@ function evidenceOf(question: DryRunQuestion, peerChain: readonly Uint8Array[]):
     peerChain,
     username: question.username,
     clientId: question.clientId,
-    authenticationMethod: null,
+    authenticationMethod: question.authenticationMethod,
     hasPassword: false,
     plainIdentity: null,
     token: null,

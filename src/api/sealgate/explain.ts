@@ -38,12 +38,13 @@ function explain(call: Call): Answer {
 
   const problems: Problem[] = []
   const body = new Fields(call.body, '', problems)
-  body.refuseOthers(['certificate', 'chain', 'username', 'clientId', 'protocol'])
+  body.refuseOthers(['certificate', 'chain', 'username', 'clientId', 'authenticationMethod', 'protocol'])
   const question = {
     certificate: body.text('certificate', 65_536) ?? null,
     chain: body.text('chain', 65_536) ?? null,
     username: body.text('username', 65_535) ?? null,
     clientId: body.text('clientId', 65_535) ?? '',
+    authenticationMethod: body.text('authenticationMethod', 65_535) ?? null,
     protocol: body.choice('protocol', ['MQTT5', 'MQTT3']) ?? 'MQTT5',
   } as const
   if (problems.length > 0) return failed(invalid(problems))
