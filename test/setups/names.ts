@@ -1,0 +1,335 @@
+import * as extension from '../../src/x509/extension-writer.ts'
+import { authority, key, leafExtensions, name, rawName } from '../x509/kit.ts'
+import { forged, issued, registerCa, registerClient, type Setup, takeNamesFrom, type Working } from './setup.ts'
+
+/** Which client is meant, and whether the certificate says so in the field that is looked at. */
+
+const plant = authority('CN=Plant CA', { key: key(0) })
+const ca = registerCa('plant', plant)
+const press = issued('CN=press-7', { issuer: plant })
+
+export const names: readonly Setup[] = [
+  {
+    name: 'the Username is left out, and the namespace takes no name from certificates',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: press, username: null },
+    code: 'usernameRequired',
+    shows: { step: 'authenticationName', expected: 'UserName', detail: /takes no name from certificates/ },
+    remedy: { change: [takeNamesFrom('Subject')] },
+  },
+  {
+    name: 'the Username is an empty text',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: press, username: '' },
+    code: 'usernameRequired',
+    shows: { step: 'authenticationName', expected: 'UserName' },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'names are taken from DNS entries, and the certificate has only a subject',
+    registry: [ca, registerClient('press-7'), takeNamesFrom('Dns')],
+    client: { shows: press, username: null },
+    code: 'nameNotInCertificate',
+    shows: { step: 'authenticationName', expected: 'UserName, ClientCertificateDns', detail: /field .* is empty/ },
+    remedy: { change: [takeNamesFrom('Dns', 'Subject')] },
+  },
+  {
+    name: 'names are taken from e-mail addresses, and the address is in the subject only',
+    registry: [
+      ca,
+      registerClient('press-7', { authenticationName: 'press@plant.example', scheme: 'Email' }),
+      takeNamesFrom('Email'),
+    ],
+    client: {
+      shows: issued('1.2.840.113549.1.9.1=press@plant.example', { issuer: plant }),
+      username: null,
+    },
+    code: 'nameNotInCertificate',
+    shows: { step: 'authenticationName', expected: 'UserName, ClientCertificateEmail' },
+    remedy: { client: { shows: issued('CN=press', { issuer: plant, email: 'press@plant.example' }) } },
+  },
+  {
+    name: 'an unknown DNS entry stands before the subject that is registered',
+    registry: [ca, registerClient('press-7'), takeNamesFrom('Dns', 'Subject')],
+    client: { shows: issued('CN=press-7', { issuer: plant, dns: ['press-7.local'] }), username: null },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press-7.local', detail: 'no client is registered by this name' },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'one certificate with the DNS names of two devices is shared by both',
+    registry: [
+      ca,
+      registerClient('press-7', { scheme: 'Dns' }),
+      registerClient('press-8', { scheme: 'Dns' }),
+      takeNamesFrom('Dns'),
+    ],
+    client: { shows: issued('CN=both', { issuer: plant, dns: ['press-7', 'press-8'] }), username: null },
+    code: 'nameAmbiguous',
+    shows: { step: 'client', presented: 'press-7, press-8', detail: 'registered clients: press-7, press-8' },
+    remedy: { client: { username: 'press-8' } },
+  },
+  {
+    name: 'the certificate names 33 hosts',
+    registry: [ca, registerClient('press-7', { scheme: 'Dns' }), takeNamesFrom('Dns')],
+    client: {
+      shows: issued('CN=many', {
+        issuer: plant,
+        dns: ['press-7', ...Array.from({ length: 32 }, (_, i) => `host-${i}.example`)],
+      }),
+      username: null,
+    },
+    code: 'nameAmbiguous',
+    shows: {
+      step: 'client',
+      presented: /^press-7, host-0\.example/,
+      detail: 'more than 32 distinct names; none was looked up',
+    },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'the Username ends in a space',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: press, username: 'press-7 ' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press-7 ' },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'the Username ends in a line break',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: press, username: 'press-7\n' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press-7\\u{a}' },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'nobody registered the client',
+    registry: [ca],
+    client: { shows: press, username: 'press-7' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press-7' },
+    remedy: { change: [registerClient('press-7')] },
+  },
+  {
+    name: 'the resource name is sent where the authentication name differs',
+    registry: [ca, registerClient('press', { authenticationName: 'press-7' })],
+    client: { shows: press, username: 'press' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press' },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'the client is registered in another namespace',
+    registry: [ca],
+    elsewhere: [ca, registerClient('press-7')],
+    client: { shows: press, username: 'press-7' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: 'press-7' },
+    remedy: { client: { serverName: 'of the other namespace' } },
+  },
+  {
+    name: 'the client is disabled',
+    registry: [ca, registerClient('press-7', { state: 'Disabled' })],
+    client: { shows: press, username: 'press-7' },
+    code: 'clientDisabled',
+    shows: { step: 'clientState', expected: 'Enabled', presented: 'Disabled' },
+    remedy: { change: [registerClient('press-7')] },
+  },
+  {
+    name: 'the Username is that of another client',
+    registry: [ca, registerClient('press-7'), registerClient('press-8')],
+    client: { shows: press, username: 'press-8' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'subject press-8', presented: /press-7/ },
+    remedy: { client: { username: 'press-7' } },
+  },
+  {
+    name: 'the name is in the CN, and the scheme is DNS',
+    registry: [ca, registerClient('press-7', { scheme: 'Dns' })],
+    client: { shows: press, username: 'press-7' },
+    code: 'nameMismatch',
+    shows: {
+      step: 'nameMatch',
+      expected: 'dNSName press-7',
+      presented: '',
+      detail: 'the name is in the field of SubjectMatchesAuthenticationName',
+    },
+    remedy: { change: [registerClient('press-7', { scheme: 'Subject' })] },
+  },
+  {
+    name: 'the name is in a DNS entry, and the scheme is Subject',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: issued('CN=x', { issuer: plant, dns: ['press-7'] }), username: 'press-7' },
+    code: 'nameMismatch',
+    shows: {
+      step: 'nameMatch',
+      expected: 'subject press-7',
+      presented: 'CN=x, x',
+      detail: 'the name is in the field of DnsMatchesAuthenticationName',
+    },
+    remedy: { change: [registerClient('press-7', { scheme: 'Dns' })] },
+  },
+  {
+    name: 'the subject alternative name is there and empty',
+    registry: [ca, registerClient('press-7', { scheme: 'Dns' })],
+    client: {
+      shows: forged({
+        issuer: plant,
+        subject: name('CN=press-7'),
+        extensions: leafExtensions(extension.subjectAltName([], false)),
+      }),
+      username: 'press-7',
+    },
+    code: 'certificateMalformed',
+    shows: { step: 'certificate', detail: /subjectAltName/ },
+    remedy: { client: { shows: issued('CN=press-7', { issuer: plant, dns: ['press-7'] }) } },
+  },
+  {
+    name: 'the subject has two common names',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: issued('CN=press-7,CN=devices', { issuer: plant }), username: 'press-7' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', presented: 'CN=press-7,CN=devices', detail: /several common names/ },
+    remedy: { client: { shows: press } },
+  },
+  {
+    name: 'the distinguished name is registered in the order in which it is encoded',
+    registry: [ca, registerClient('press', { authenticationName: 'O=Plant,CN=press-7' })],
+    client: { shows: issued('CN=press-7,O=Plant', { issuer: plant }), username: 'O=Plant,CN=press-7' },
+    code: 'nameMismatch',
+    shows: {
+      step: 'nameMatch',
+      expected: 'subject O=Plant,CN=press-7',
+      presented: 'CN=press-7,O=Plant, press-7',
+      detail: /RFC 4514 order/,
+    },
+    remedy: {
+      change: [registerClient('press-7', { authenticationName: 'CN=press-7,O=Plant' })],
+      and: { username: 'CN=press-7,O=Plant' },
+    },
+  },
+  {
+    name: 'the subject is registered as openssl prints it on one line',
+    registry: [ca, registerClient('press', { authenticationName: '/O=Plant/CN=press-7' })],
+    client: { shows: issued('CN=press-7,O=Plant', { issuer: plant }), username: '/O=Plant/CN=press-7' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'subject /O=Plant/CN=press-7', presented: 'CN=press-7,O=Plant, press-7' },
+    remedy: { change: [registerClient('press-7')], and: { username: 'press-7' } },
+  },
+  {
+    name: 'a wildcard entry is meant to stand for every host',
+    registry: [ca, registerClient('press-7', { authenticationName: 'press-7.plant.example', scheme: 'Dns' })],
+    client: {
+      shows: issued('CN=x', { issuer: plant, dns: ['*.plant.example'] }),
+      username: 'press-7.plant.example',
+    },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'dNSName press-7.plant.example', presented: '*.plant.example (unusable)' },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, dns: ['press-7.plant.example'] }) } },
+  },
+  {
+    name: 'the DNS entry ends in a dot',
+    registry: [ca, registerClient('press-7', { authenticationName: 'press-7.example', scheme: 'Dns' })],
+    client: { shows: issued('CN=x', { issuer: plant, dns: ['press-7.example.'] }), username: 'press-7.example' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'dNSName press-7.example', presented: 'press-7.example.' },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, dns: ['press-7.example'] }) } },
+  },
+  {
+    name: 'the DNS entry holds a NUL behind the name',
+    registry: [ca, registerClient('press-7', { scheme: 'Dns' })],
+    client: {
+      shows: issued('CN=x', { issuer: plant, names: [rawName('dNSName', 'press-7\0.example')] }),
+      username: 'press-7',
+    },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', presented: 'press-7\\u{0}.example (unusable)' },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, dns: ['press-7'] }) } },
+  },
+  {
+    name: 'the address stands in a DNS entry, and the scheme is IP',
+    registry: [ca, registerClient('press-7', { authenticationName: '10.0.0.7', scheme: 'Ip' })],
+    client: { shows: issued('CN=x', { issuer: plant, dns: ['10.0.0.7'] }), username: '10.0.0.7' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'iPAddress 10.0.0.7', detail: /field of DnsMatches/ },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, ip: '10.0.0.7' }) } },
+  },
+  {
+    name: 'the IPv4 address is written as mapped IPv6',
+    registry: [ca, registerClient('press-7', { authenticationName: '10.0.0.7', scheme: 'Ip' })],
+    client: { shows: issued('CN=x', { issuer: plant, ip: '::ffff:10.0.0.7' }), username: '10.0.0.7' },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'iPAddress 10.0.0.7', presented: /ffff/ },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, ip: '10.0.0.7' }) } },
+  },
+  {
+    name: 'the Username is an IPv6 address in brackets, as in a URL',
+    registry: [ca, registerClient('press-7', { authenticationName: '2001:db8::7', scheme: 'Ip' })],
+    client: { shows: issued('CN=x', { issuer: plant, ip: '2001:db8::7' }), username: '[2001:db8::7]' },
+    code: 'clientNotFound',
+    shows: { step: 'client', presented: '[2001:db8::7]' },
+    remedy: { client: { username: '2001:db8::7' } },
+  },
+  {
+    name: 'the URI has one slash more than the registered one',
+    registry: [ca, registerClient('press-7', { authenticationName: 'urn:plant/press-7', scheme: 'Uri' })],
+    client: { shows: issued('CN=x', { issuer: plant, uri: 'urn:plant/press-7/' }), username: 'urn:plant/press-7' },
+    code: 'nameMismatch',
+    shows: {
+      step: 'nameMatch',
+      expected: 'uniformResourceIdentifier urn:plant/press-7',
+      presented: 'urn:plant/press-7/',
+    },
+    remedy: { client: { shows: issued('CN=x', { issuer: plant, uri: 'urn:plant/press-7' }) } },
+  },
+  {
+    name: 'the e-mail address is in the subject only',
+    registry: [ca, registerClient('press-7', { authenticationName: 'press@plant.example', scheme: 'Email' })],
+    client: {
+      shows: issued('1.2.840.113549.1.9.1=press@plant.example,CN=press', { issuer: plant }),
+      username: 'press@plant.example',
+    },
+    code: 'nameMismatch',
+    shows: { step: 'nameMatch', expected: 'rfc822Name press@plant.example', presented: '' },
+    remedy: { client: { shows: issued('CN=press', { issuer: plant, email: 'press@plant.example' }) } },
+  },
+]
+
+export const workingNames: readonly Working[] = [
+  {
+    name: 'a DNS entry in capitals',
+    registry: [ca, registerClient('press-7', { authenticationName: 'press-7.example', scheme: 'Dns' })],
+    client: { shows: issued('CN=x', { issuer: plant, dns: ['PRESS-7.Example'] }), username: 'press-7.example' },
+  },
+  {
+    name: 'a Username in capitals',
+    registry: [ca, registerClient('press-7')],
+    client: { shows: press, username: 'PRESS-7' },
+  },
+  {
+    name: 'a URI in another case',
+    registry: [ca, registerClient('press-7', { authenticationName: 'urn:Plant:Press', scheme: 'Uri' })],
+    client: { shows: issued('CN=x', { issuer: plant, uri: 'urn:plant:PRESS' }), username: 'urn:plant:press' },
+  },
+  {
+    name: 'a Username that spells the registered IPv6 address in another way',
+    registry: [ca, registerClient('press-7', { authenticationName: '2001:db8::7', scheme: 'Ip' })],
+    client: { shows: issued('CN=x', { issuer: plant, ip: '2001:db8::7' }), username: '2001:0db8:0:0:0:0:0:7' },
+  },
+  {
+    name: 'an IPv6 address that was registered in its long spelling',
+    registry: [ca, registerClient('press-7', { authenticationName: '2001:0DB8:0:0:0:0:0:7', scheme: 'Ip' })],
+    client: { shows: issued('CN=x', { issuer: plant, ip: '2001:db8::7' }), username: '2001:0db8:0:0:0:0:0:7' },
+  },
+  {
+    name: 'a distinguished name with spaces and other case between its parts',
+    registry: [ca, registerClient('press-7', { authenticationName: 'CN=Press-7,O=Plant' })],
+    client: { shows: issued('CN=press-7,O=PLANT', { issuer: plant }), username: 'cn=press-7,o=plant' },
+  },
+  {
+    name: 'an umlaut that the certificate composes in another way',
+    registry: [ca, registerClient('press-7', { authenticationName: 'Pr\u00e4gepresse' })],
+    client: { shows: issued('CN=Pra\u0308gepresse', { issuer: plant }), username: 'pr\u00e4gepresse' },
+  },
+]
