@@ -38,7 +38,10 @@ export async function measureOnce(plan: RunPlan, one: Case, driver: Driver, sett
   })
   try {
     const report = await runLoad(pinning.load, jobFor(plan, one, broker))
-    if (!report.ok) throw new Error(report.reason)
+    if (!report.ok) {
+      console.error(broker.errors())
+      throw new Error(report.reason)
+    }
     return report.result
   } finally {
     await broker.stop()

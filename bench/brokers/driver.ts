@@ -22,6 +22,8 @@ export interface RunningBroker {
   readonly pid: number
   readonly tcpPort: number
   readonly tlsPort: number
+  /** The end of what it wrote to standard error. */
+  errors(): string
   /** Ends the process that was started, politely, then by force. */
   stop(): Promise<void>
 }

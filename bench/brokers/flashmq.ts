@@ -35,6 +35,6 @@ export const flashmq: Driver = {
     writeFileSync(config, `${[...common, listen(tcpPort, []), listen(tlsPort, tls)].join('\n')}\n`)
     const child = startChild(options, 'flashmq', ['--config-file', config])
     await waitFor(child, () => accepts(tlsPort))
-    return { pid: child.pid, tcpPort, tlsPort, stop: child.stop }
+    return { pid: child.pid, tcpPort, tlsPort, errors: child.errors, stop: child.stop }
   },
 }

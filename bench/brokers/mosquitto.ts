@@ -55,6 +55,6 @@ export const mosquitto: Driver = {
     const program = runs(programs[0]!) === null ? programs[1]! : programs[0]!
     const child = startChild(options, program, ['-c', config])
     await waitFor(child, () => accepts(tlsPort))
-    return { pid: child.pid, tcpPort, tlsPort, stop: child.stop }
+    return { pid: child.pid, tcpPort, tlsPort, errors: child.errors, stop: child.stop }
   },
 }

@@ -37,7 +37,7 @@ async function startPeer(peer: NodePeerOptions['peer'], module: string | null, o
   const ready = await waitFor(child, () =>
     existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as NodePeerReady) : null,
   )
-  return { pid: child.pid, ...ready, stop: child.stop }
+  return { pid: child.pid, ...ready, errors: child.errors, stop: child.stop }
 }
 
 /** aedes is found in this project or in the folder the bench is called from. */

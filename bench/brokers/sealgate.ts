@@ -36,7 +36,8 @@ export function sealgateAt(root: string, name = 'Sealgate'): Driver {
         existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as Ready) : null,
       )
       if (ready.mqttTcp === null) throw new Error('the ready file names no plain TCP listener')
-      return { pid: child.pid, tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port, stop: child.stop }
+      const ports = { tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port }
+      return { pid: child.pid, ...ports, errors: child.errors, stop: child.stop }
     },
   }
 }
