@@ -14,6 +14,8 @@ export interface ConnectEvidence {
   readonly protocol: 'MQTT3' | 'MQTT5'
   /** DER, leaf first, as sent; the peer proved the leaf's key. Empty: no certificate. */
   readonly peerChain: readonly Uint8Array[]
+  /** Origin of a foreign web page: the certificate of its visitor does not count and is not in `peerChain` (S51). */
+  readonly refusedOrigin?: string | null
   readonly username: string | null
   readonly clientId: string
   readonly authenticationMethod: string | null

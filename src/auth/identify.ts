@@ -11,7 +11,7 @@ import type { DecisionCode } from './decision.ts'
 import { acceptsTokens, isTokenMethod, type TokenMethod, tokenMethods } from './dynamic-principal.ts'
 import type { ConnectEvidence } from './evidence.ts'
 import type { Trail } from './explanation.ts'
-import { type Leaf, traceLeaf } from './leaf.ts'
+import { codeWithoutLeaf, type Leaf, traceLeaf } from './leaf.ts'
 import { recordedUsername } from './secrets.ts'
 
 /** Which authority decides about a CONNECT. Exactly one does; none is tried after another one refused. */
@@ -75,7 +75,7 @@ function byName(evidence: ConnectEvidence, view: NamespaceView, leaf: Leaf, trai
     return { kind: 'webhook' }
   }
   // Without a certificate no name can help; that comes first for the peer to mend.
-  const found: Route = leaf.kind === 'none' ? refused('noCertificate') : route
+  const found: Route = leaf.kind === 'none' ? refused(codeWithoutLeaf(leaf)) : route
   return found.kind === 'refused' ? refused(likelierCause(found.code, evidence, trail)) : found
 }
 

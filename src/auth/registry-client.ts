@@ -5,6 +5,7 @@ import { checkThumbprintCertificate } from '../x509/path.ts'
 import { describePathFailure, judgePath } from './certification-path.ts'
 import { type ClockSkew, defaultSkew } from './context.ts'
 import type { Authentication, DecisionCode } from './decision.ts'
+import { codeWithoutLeaf } from './leaf.ts'
 import { accept, always, type Case, refuse } from './outcome.ts'
 import type { Principal } from './principal.ts'
 import { type MatchingScheme, matchField, matchThumbprint } from './validation-scheme.ts'
@@ -17,7 +18,7 @@ import { type MatchingScheme, matchField, matchThumbprint } from './validation-s
 export function judgeRegistryClient(client: RegisteredClient, decided: Case): Authentication {
   const { leaf, evidence, trail } = decided
   const onPlainListener = evidence.listener === 'mqtt-tcp'
-  if (!onPlainListener && leaf.kind === 'none') return refuse(decided, 'noCertificate')
+  if (!onPlainListener && leaf.kind === 'none') return refuse(decided, codeWithoutLeaf(leaf))
   if (!client.enabled) {
     trail.failed('clientState', { expected: 'Enabled', presented: 'Disabled' })
     return refuse(decided, 'clientDisabled')

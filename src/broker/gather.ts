@@ -14,6 +14,7 @@ export function evidenceOf({ core, transport }: Connection, packet: ConnectPacke
     remoteAddress: transport.remoteAddress,
     protocol: packet.protocolVersion === 5 ? 'MQTT5' : 'MQTT3',
     peerChain: transport.peerChain,
+    refusedOrigin: transport.refusedOrigin ?? null,
     username: packet.username,
     clientId: packet.clientId,
     authenticationMethod: packet.properties.authenticationMethod ?? null,

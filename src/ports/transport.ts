@@ -11,6 +11,11 @@ export type TransportEnd =
 export interface TransportHandler {
   /** Bytes in order. The view is only valid during the call; keep a copy of what is needed later. */
   onChunk(chunk: Uint8Array): void
+  /**
+   * The door holds this many bytes that it cannot deliver yet (a message that is not complete), or holds none any more.
+   * Told from the start of the flow until the first `write`, so that strangers' bytes are counted wherever they wait.
+   */
+  onHeld?(bytes: number): void
   /** `pendingBytes` fell back to zero after it was above zero at the end of a `write`. */
   onDrain(): void
   /** Called exactly once; nothing is called after it. */
@@ -30,6 +35,11 @@ export interface Transport {
   readonly tlsVersion: 'TLSv1.2' | 'TLSv1.3' | null
   /** Certificates the peer sent and whose leaf key it proved to hold: DER, leaf first; empty when it sent none. */
   readonly peerChain: readonly Uint8Array[]
+  /**
+   * Web page (its origin) that opened the stream and may not use its visitor's certificate: `peerChain` is empty though
+   * one was shown. Null or absent: there is no such page.
+   */
+  readonly refusedOrigin?: string | null
 
   /** Bytes accepted by `write` that the operating system has not taken yet. */
   readonly pendingBytes: number

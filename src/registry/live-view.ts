@@ -177,6 +177,10 @@ class LiveNamespace implements NamespaceView {
     return this.#configuration.clientAuthentication.webhookAuthentication !== undefined
   }
 
+  get allowedOrigins(): readonly string[] {
+    return this.#stored.settings.allowedOrigins
+  }
+
   get #configuration() {
     return this.#stored.properties.topicSpacesConfiguration
   }

@@ -76,6 +76,8 @@ export interface NamespaceView {
   readonly limits: NamespaceLimits
   readonly hasCustomJwtAuthentication: boolean
   readonly hasWebhookAuthentication: boolean
+  /** Origins of web pages that may use the certificate of the browser's user (S51). */
+  readonly allowedOrigins: readonly string[]
 
   /** Changes when anything that a path verdict depends on changes: CA certificates, deny list, CRLs, policy (S15). */
   readonly trustRevision: bigint

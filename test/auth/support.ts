@@ -37,6 +37,7 @@ export class TestNamespace implements NamespaceView {
   alternativeAuthenticationNameSources: readonly AuthenticationNameSource[] = []
   hasCustomJwtAuthentication = false
   hasWebhookAuthentication = false
+  allowedOrigins: readonly string[] = []
   trustRevision = 1n
   rightsRevision = 1n
   lookups = 0
