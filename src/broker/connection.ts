@@ -39,7 +39,7 @@ export type Phase =
   | { readonly name: 'closed' }
 
 /** Why the peer is not read at the moment; several may hold. */
-export const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16 } as const
+export const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16, Takeover: 32 } as const
 
 /** Packets and deliveries after which others get their turn. */
 const workPerTurn = 4_000
@@ -72,6 +72,8 @@ export class Connection
   #work = 0
   #workTurn = 0
   #receivedMs = 0
+  #heldBytes = 0
+  #connectBytes = 0
   #keepAliveMs = 0
   #cancelThrottle: Cancel | null = null
   #cancelPump: Cancel | null = null
@@ -145,6 +147,19 @@ export class Connection
     }
   }
 
+  onHeld(bytes: number): void {
+    if (this.#session !== null || !this.isOpen) return
+    this.#heldBytes = bytes
+    this.core.turn.begin()
+    if (bytes > waitingBytesBound) this.onOutOfRoom()
+    else this.#countWaiting()
+  }
+
+  /** What a peer that nobody knows yet takes up: its CONNECT, and what is not a packet or a message yet. */
+  #countWaiting(): void {
+    this.core.unconnected.note(this, this.#framer.buffered + this.#heldBytes + this.#connectBytes)
+  }
+
   /** Goes on with what was kept while the peer was not read. */
   resume(): void {
     this.#holds &= ~Hold.Fairness
@@ -163,7 +178,7 @@ export class Connection
       this.#onUnreadable(failure)
       return
     }
-    if (this.#session === null) this.core.unconnected.note(this, this.#framer.buffered)
+    if (this.#session === null) this.#countWaiting()
     if (this.outbox.isOverBound) this.hold(Hold.Outbox)
     const paused = this.#holds !== 0
     if (paused === this.#isPaused) return
@@ -216,6 +231,7 @@ export class Connection
       this.end(clientError(ReasonCode.ProtocolError, '[MQTT-3.1.0-1] the first packet is not CONNECT'))
     } else {
       this.version = packet.value.protocolVersion
+      this.#connectBytes = end - start
       this.#phase = { name: 'authenticating', connect: packet.value }
       this.hold(Hold.Connecting)
       startConnect(this, packet.value)

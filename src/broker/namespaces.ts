@@ -4,6 +4,24 @@ import type { NamespaceView, RegistryView } from '../registry/view.ts'
 import type { BrokerSettings } from './core.ts'
 import { Namespace } from './namespace.ts'
 
+/**
+ * The namespace that a host name leads to, whether TLS or HTTP names it. A name that no namespace has, and none, mean the
+ * default namespace only where one is set or there is just one; else nobody's (S48).
+ */
+export function namespaceOfHost(
+  registry: RegistryView,
+  { domain, defaultNamespace }: Pick<BrokerSettings, 'domain' | 'defaultNamespace'>,
+  host: string | null,
+): NamespaceView | undefined {
+  if (host !== null && domain !== null && host.endsWith(`.${domain}`)) {
+    const named = registry.namespaceByName(host.slice(0, -domain.length - 1))
+    if (named !== undefined) return named
+  }
+  if (defaultNamespace !== null) return registry.namespaceByName(defaultNamespace)
+  const all = registry.namespaces()
+  return all.length === 1 ? all[0] : undefined
+}
+
 /** The namespaces of this process by identity, and which one a peer's server name means. */
 export class Namespaces {
   readonly #view: RegistryView
@@ -28,24 +46,10 @@ export class Namespaces {
     return this.#byId.values()
   }
 
-  /**
-   * Found before the first byte is decoded. A server name that no namespace has means the default namespace only where
-   * one is named or there is just one; else nobody's (S48).
-   */
+  /** Found before the first byte is decoded. */
   forServerName(serverName: string | null): Namespace | null {
-    const view = this.#viewFor(serverName)
+    const view = namespaceOfHost(this.#view, this.#settings, serverName)
     return view === undefined ? null : this.get(view.id)
-  }
-
-  #viewFor(serverName: string | null): NamespaceView | undefined {
-    const { domain, defaultNamespace } = this.#settings
-    if (serverName !== null && domain !== null && serverName.endsWith(`.${domain}`)) {
-      const named = this.#view.namespaceByName(serverName.slice(0, -domain.length - 1))
-      if (named !== undefined) return named
-    }
-    if (defaultNamespace !== null) return this.#view.namespaceByName(defaultNamespace)
-    const all = this.#view.namespaces()
-    return all.length === 1 ? all[0] : undefined
   }
 
   #open(view: NamespaceView): Namespace {

@@ -226,3 +226,37 @@ test('[S55] half a CONNECT from very many peers costs bounded memory: who waits 
   assert.notEqual(waiting[0]?.peer.ended, null)
   assert.equal(waiting.at(-1)?.peer.ended, null)
 })
+
+test('[S55] what a door holds of a message that is not complete counts as well, until the peer is connected', async () => {
+  const home = house()
+  const waiting = Array.from({ length: 80 }, () => home.open())
+  for (const { peer } of waiting) peer.hold(900_000)
+  await home.settle()
+  assert.ok(waiting.filter(({ peer }) => peer.ended === null).length < 80)
+  assert.notEqual(waiting[0]?.peer.ended, null)
+  const last = waiting.at(-1)
+  assert.equal(last?.peer.ended, null)
+  last?.peer.hold((1 << 20) + 1)
+  await home.settle()
+  assert.notEqual(last?.peer.ended, null, 'more than 1 MiB')
+
+  const connected = await home.connect()
+  connected.peer.hold(2 << 20)
+  await home.settle()
+  assert.equal(connected.peer.ended, null)
+})
+
+test('[S55] a CONNECT that waits for its answer counts', async () => {
+  // Nobody ever answers: each peer waits with its whole CONNECT.
+  const home = house({ webhook: { ask: () => new Promise(() => {}) } })
+  home.namespace.hasWebhookAuthentication = true
+  const userProperties = Array.from({ length: 14 }, () => ['x', 'y'.repeat(64_000)] as const)
+  const waiting = Array.from({ length: 80 }, (_, i) =>
+    home.open({ name: `unknown ${i}`, properties: { userProperties } }),
+  )
+  for (const client of waiting) client.send(client.connectPacket())
+  await home.settle()
+  const left = waiting.filter(({ peer }) => peer.ended === null).length
+  assert.ok(left < 80 && left > 60, `${left}`)
+  assert.notEqual(waiting[0]?.peer.ended, null)
+})

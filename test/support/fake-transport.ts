@@ -7,6 +7,7 @@ export interface FakeTransportOptions {
   readonly remoteAddress?: string
   readonly tlsVersion?: 'TLSv1.2' | 'TLSv1.3' | null
   readonly peerChain?: readonly Uint8Array[]
+  readonly refusedOrigin?: string
 }
 
 /** The peer's end of a fake transport. */
@@ -15,6 +16,8 @@ export interface FakePeer {
   send(bytes: Uint8Array): void
   /** Everything received so far and not taken. */
   received(): Uint8Array
+  /** The door holds so many bytes of a message that is not complete. */
+  hold(bytes: number): void
   /** Returns what was received and forgets it. */
   take(): Uint8Array
   /** Called at each write that arrives. */
@@ -95,6 +98,7 @@ export function fakeTransport(options: FakeTransportOptions = {}): { readonly tr
     remoteAddress: options.remoteAddress ?? `fake-${++addresses}`,
     tlsVersion: options.tlsVersion ?? (options.listener === 'mqtt-tcp' ? null : 'TLSv1.3'),
     peerChain: options.peerChain ?? [],
+    refusedOrigin: options.refusedOrigin ?? null,
     get pendingBytes() {
       return pending
     },
@@ -136,6 +140,7 @@ export function fakeTransport(options: FakeTransportOptions = {}): { readonly tr
       inbound.push(new Uint8Array(bytes))
       deliver()
     },
+    hold: (bytes: number) => handler?.onHeld?.(bytes),
     received: () => new Uint8Array(Buffer.concat(received)),
     take() {
       const bytes = new Uint8Array(Buffer.concat(received))
