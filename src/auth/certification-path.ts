@@ -51,7 +51,7 @@ function keyOf({ leaf, sent, issuers, view, skew }: PathQuestion): string {
   return `${view.id} ${view.trustRevision} ${chain} ${notBeforeSeconds} ${notAfterSeconds} ${accepted}`
 }
 
-function search({ leaf, sent, issuers, view, now, skew }: PathQuestion): PathVerdict {
+function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion): PathVerdict {
   const registered = view.caCertificates()
   const accepted = issuers === null ? registered : registered.filter(({ name }) => issuers.includes(name))
   const found = findPath({
@@ -61,6 +61,7 @@ function search({ leaf, sent, issuers, view, now, skew }: PathQuestion): PathVer
     accepted: new Set(accepted.map(({ certificate }) => certificate)),
     now,
     skew,
+    ...(verdicts === null ? {} : { cache: verdicts.certificates }),
   })
   if (!found.ok) return { ...describePathFailure(found.error, registered), provenPath: found.error.provenPath }
   const { anchor, certificates, notAfter } = found.value
@@ -127,7 +128,7 @@ function hintOf(failure: PathFailure, registered: readonly RegisteredCaCertifica
 }
 
 /** No date of a certificate that the search may look at lies within these seconds, so its outcome cannot change there. */
-function unchangedAround({ leaf, sent, view, now, skew }: PathQuestion): { from: number; until: number } {
+function unchangedAround({ leaf, sent, view, now, skew, verdicts }: PathQuestion): { from: number; until: number } {
   let from = Number.NEGATIVE_INFINITY
   let until = Number.POSITIVE_INFINITY
   const turnAt = (instant: number): void => {
@@ -141,7 +142,7 @@ function unchangedAround({ leaf, sent, view, now, skew }: PathQuestion): { from:
   consider(leaf)
   for (const { certificate } of view.caCertificates()) consider(certificate)
   for (const der of sent) {
-    const parsed = parseCertificate(der)
+    const parsed = verdicts === null ? parseCertificate(der) : verdicts.certificates.read(der)
     if (parsed.ok) consider(parsed.value)
   }
   return { from, until }

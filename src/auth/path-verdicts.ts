@@ -1,4 +1,5 @@
 import type { UnixSeconds } from '../base/time.ts'
+import { CertificateCache } from '../x509/certificate-cache.ts'
 import type { DecisionCode } from './decision.ts'
 
 /** What a path search said, without the certificates it looked at. Text is printable. */
@@ -40,6 +41,8 @@ export interface RememberedVerdict {
  * they like, push out no verdict of a device.
  */
 export class PathVerdicts {
+  /** Sent intermediates, read and verified once for all devices below them; keyed by content. */
+  readonly certificates = new CertificateCache()
   readonly #valid: Room
   readonly #invalid: Room
 

@@ -47,7 +47,7 @@ function follow(
       continue
     }
     if (!graph.verifies(issuer, child)) {
-      if (isRegistered && keyIdentifiersMatch(issuer, child)) {
+      if (isRegistered && keyIdentifiersMatch(issuer, child) && graph.isRefuted(issuer, child)) {
         outcomes.add({ end: 'broken', path, faults: [...faults, wrongSignature(graph, issuer, path)] })
       }
       continue

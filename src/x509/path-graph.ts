@@ -6,7 +6,7 @@ import { ExtendedKeyUsage } from './extensions.ts'
 import { type ComparisonBudget, violatedConstraint } from './name-constraints.ts'
 import type { PathFault } from './path-failure.ts'
 import { type ClockSkew, chain, issuerFaults, type RuleContext, subjectOf } from './path-rules.ts'
-import { signatureScheme, verificationCost, verifySignature } from './signature.ts'
+import { type SignatureScheme, signatureScheme, verificationCost, verifySignature } from './signature.ts'
 
 export interface PathRequest {
   readonly leaf: Certificate
@@ -124,10 +124,12 @@ export class PathGraph {
     return issuerFaults(issuer, path.length, countBelow(path), isAnchor, this.isRegistered(issuer), this.context)
   }
 
-  /** Whether the signature under `child` is the issuer's; counted once per pair, false when the budget is used up. */
+  /**
+   * Whether the signature under `child` is the issuer's; counted once per pair, false when the budget is used up. One that
+   * the cache knows counts all the same: what others have sent makes a decision cheaper, never different (S15).
+   */
   verifies(issuer: Certificate, child: Certificate): boolean {
-    const { cache } = this.request
-    const known = this.#verified.get(child)?.get(issuer) ?? cache?.signature(child, issuer)
+    const known = this.#verified.get(child)?.get(issuer)
     if (known !== undefined) return known
     const scheme = signatureScheme(child.signatureAlgorithm)
     if (scheme === null) return false
@@ -139,10 +141,23 @@ export class PathGraph {
     }
     this.#signatures++
     this.#work += cost
-    const answer = verifySignature(scheme, child.tbsCertificate, child.signature, issuer)
-    cache?.rememberSignature(child, issuer, answer)
+    const answer = this.#verify(scheme, issuer, child)
     const answers = this.#verified.get(child) ?? new Map<Certificate, boolean>()
     this.#verified.set(child, answers.set(issuer, answer))
+    return answer
+  }
+
+  /** True when that signature was tried and is not the issuer's; not when there was no budget left to try. */
+  isRefuted(issuer: Certificate, child: Certificate): boolean {
+    return this.#verified.get(child)?.get(issuer) === false
+  }
+
+  #verify(scheme: SignatureScheme, issuer: Certificate, child: Certificate): boolean {
+    const { cache } = this.request
+    const remembered = cache?.signature(child, issuer)
+    if (remembered !== undefined) return remembered
+    const answer = verifySignature(scheme, child.tbsCertificate, child.signature, issuer)
+    cache?.rememberSignature(child, issuer, answer)
     return answer
   }
 

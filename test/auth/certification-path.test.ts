@@ -225,6 +225,15 @@ test('S17: an even RSA exponent is refused as too weak, before the signature ove
 
 // ------------------------------------------------------------------------------------------- remembered verdicts
 
+test('S15: an intermediate that one peer sent is read once for all, and serves nobody who does not send it', () => {
+  const view = namespace(['root', R])
+  const verdicts = new PathVerdicts()
+  assert.equal(verdictOf(connect(view, [leafOf(I), I], { verdicts })), 'accepted d1')
+  assert.equal(verdictOf(connect(view, [leafOf(I, { serial: 7 }), I], { verdicts })), 'accepted d1')
+  assert.equal(verdicts.certificates.size, 1)
+  assert.equal(verdictOf(connect(view, [leafOf(I, { serial: 8 })], { verdicts })), 'issuerNotRegistered')
+})
+
 test('S15: a verdict belongs to this sent list: leaf with intermediate, then leaf alone, in both orders', () => {
   const leaf = leafOf(I)
   for (const order of [

@@ -24,17 +24,35 @@ test('equal bytes are read once, and a verdict with the cache is the verdict wit
   assert.equal(first.value, second.value)
 })
 
+/** Counts the signatures that were verified and could be remembered. */
+class CountingCache extends CertificateCache {
+  verified = 0
+  override rememberSignature(...answer: Parameters<CertificateCache['rememberSignature']>): void {
+    this.verified++
+    super.rememberSignature(...answer)
+  }
+}
+
 test('the second device below a known intermediate costs one signature', () => {
-  const cache = new CertificateCache()
+  const cache = new CountingCache()
   const signatures = () => {
-    const found = search(forge({ issuer: middle, subject: name('CN=x') }), [middle.certificate], [root.certificate], {
-      cache,
-    })
-    assert.ok(found.ok)
-    return found.value.signatureVerifications
+    const before = cache.verified
+    const leaf = forge({ issuer: middle, subject: name('CN=x') })
+    assert.equal(verdict(search(leaf, [middle.certificate], [root.certificate], { cache })), 'ok')
+    return cache.verified - before
   }
   assert.equal(signatures(), 2)
   assert.equal(signatures(), 1)
+})
+
+test('S15: what others have sent makes no budget last longer', () => {
+  const cache = new CertificateCache()
+  const leaf = forge({ issuer: middle })
+  const tight = { limits: { signatureVerifications: 1 } }
+  const cold = verdict(search(leaf, [middle.certificate], [root.certificate], tight))
+  assert.equal(cold, 'chainInvalid searchLimit')
+  assert.equal(verdict(search(leaf, [middle.certificate], [root.certificate], { cache })), 'ok')
+  assert.equal(verdict(search(leaf, [middle.certificate], [root.certificate], { ...tight, cache })), cold)
 })
 
 test('S15: what one peer sent is not offered to another', () => {
