@@ -44,6 +44,8 @@ export class IncomingPublish implements PublishOrigin {
   readonly session: SessionEntry
   readonly publisher: Publisher
   uncommitted = 0
+  /** QoS 1 messages and released QoS 2 messages whose last acknowledgement waits for a commit. */
+  #unanswered = 0
   readonly #core: Core
   readonly #session: OnlineSession
   readonly #link: PublishLink
@@ -132,7 +134,10 @@ export class IncomingPublish implements PublishOrigin {
     if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
     const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, identifier)
     if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
-    else if (!isDone) this.#link.onBacklog()
+    else if (!isDone) {
+      if (qos === 1) this.#unanswered++
+      this.#link.onBacklog()
+    }
   }
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
@@ -160,7 +165,7 @@ export class IncomingPublish implements PublishOrigin {
       this.#link.end(clientError(ReasonCode.QoSNotSupported, '[MQTT-3.2.2-11] QoS above Maximum QoS'))
       return false
     }
-    if (this.uncommitted + this.#held.size < limits.receiveMaximum) return true
+    if (this.#unanswered + this.#held.size < limits.receiveMaximum) return true
     if (view.qos === 2 && this.#held.has(identifier)) return true
     // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
@@ -213,16 +218,25 @@ export class IncomingPublish implements PublishOrigin {
         this.#link.end(clientError(ReasonCode.ProtocolError, '3.3.2.3.4 the alias stands for nothing'))
       return known
     }
-    const slot = this.#topic()
+    // The packet makes the mapping, whatever becomes of its message: a later one by alias alone is refused alike.
+    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd) ?? this.#unjudged()
     if (slot === null) return null
     while (this.#aliases.length <= alias) this.#aliases.push(null)
     this.#aliases[alias] = slot
     return slot
   }
 
-  /** First sight of these topic bytes: the only way to a topic slot. */
+  /** First sight of these topic bytes: the only way to a topic slot that is remembered. */
   #learn(): TopicSlot | null {
-    const { namespace, principal } = this.#session
+    const slot = this.#unjudged()
+    if (slot === null || !this.#isAllowed(slot)) return null
+    this.#topics.add(slot)
+    return slot
+  }
+
+  /** A topic that is well formed and within its limits; `#isAllowed` has not judged it. */
+  #unjudged(): TopicSlot | null {
+    const { namespace } = this.#session
     const text = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd)
     if (text === null) {
       this.#link.end(clientError(ReasonCode.MalformedPacket, '[MQTT-3.3.2-1] the topic is not UTF-8'))
@@ -238,24 +252,15 @@ export class IncomingPublish implements PublishOrigin {
       this.#refuse(ReasonCode.TopicNameInvalid, fault)
       return null
     }
-    const topicName: TopicName = parsed.value
-    const rights = this.#core.rights.rightsOf(principal, namespace.view)
-    const authorization = authorize(rights, 'publish', topicName)
-    if (authorization.outcome === 'denied') {
-      this.#deny(authorization)
-      return null
-    }
     const bytes = Buffer.from(view.bytes.subarray(view.topicStart, view.topicEnd))
-    const slot = new TopicSlot(namespace, bytes, topicName, namespace.router.route(topicName), rights)
-    this.#topics.add(slot)
-    return slot
+    return new TopicSlot(namespace, bytes, parsed.value, namespace.router.route(parsed.value))
   }
 
   /** A remembered grant is checked against the registry of now on every use (S40). */
   #isAllowed(slot: TopicSlot): boolean {
     const { namespace, principal } = this.#session
     if (slot.stamp === namespace.registryStamp) return true
-    if (!areCurrent(slot.rights, principal, namespace.view)) {
+    if (slot.rights === null || !areCurrent(slot.rights, principal, namespace.view)) {
       const rights = this.#core.rights.rightsOf(principal, namespace.view)
       const authorization = authorize(rights, 'publish', slot.topicName)
       if (authorization.outcome === 'denied') {
@@ -380,11 +385,13 @@ export class IncomingPublish implements PublishOrigin {
     if (this.#core.publishing.publish(publication, view, 2, retain, this, token, release)) {
       this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.Success)
     } else {
+      this.#unanswered++
       this.#link.onBacklog()
     }
   }
 
   published(token: number, committed: boolean): void {
+    if (token > 0) this.#unanswered--
     if (this.#isEnded) return
     if (!committed) {
       this.#link.end(storeUnavailable)

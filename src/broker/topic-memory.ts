@@ -4,12 +4,15 @@ import type { Namespace } from './namespace.ts'
 import type { Publication } from './publish.ts'
 import type { Route } from './router.ts'
 
+/** No namespace has this stamp. */
+const neverJudged = -1
+
 /** Enough for a device with a handful of channels; each costs its topic and some 100 bytes. */
 const remembered = 8
 
 /**
- * A topic that this connection published to: made by the path that parses and authorizes, worth something only while the
- * rights it was granted by are current and its route is valid (S40).
+ * A topic that this connection named: parsed when it is made, then authorized; worth something only while the rights it
+ * was granted by are current and its route is valid (S40).
  */
 export class TopicSlot implements Publication {
   readonly namespace: Namespace
@@ -17,17 +20,16 @@ export class TopicSlot implements Publication {
   readonly topicName: TopicName
   route: Route
   aliasedTopic: Uint8Array | null = null
-  rights: Rights
+  /** What the topic was granted by; null: nobody has judged it yet. */
+  rights: Rights | null = null
   /** `Namespace.registryStamp` when `rights` were last found current. */
-  stamp: number
+  stamp = neverJudged
 
-  constructor(namespace: Namespace, bytes: Buffer, topicName: TopicName, route: Route, rights: Rights) {
+  constructor(namespace: Namespace, bytes: Buffer, topicName: TopicName, route: Route) {
     this.namespace = namespace
     this.bytes = bytes
     this.topicName = topicName
     this.route = route
-    this.rights = rights
-    this.stamp = namespace.registryStamp
   }
 }
 
