@@ -130,8 +130,11 @@ function build(
         if (ended) entry.online?.link.end({ ...sessionOverflow, isFenced: true })
       }
     },
-    onFenced: (uid) => {
-      for (const namespace of namespaces.all()) namespace.sessions.get(uid)?.online?.link.end(takenOver)
+    onFenced: ({ session, epoch }) => {
+      for (const namespace of namespaces.all()) {
+        const online = namespace.sessions.get(session)?.online
+        if (online?.fence.epoch === epoch) online.link.end(takenOver)
+      }
     },
     onUnavailable: (error) => log.write('error', 'commitFailed', { error: String(error) }),
   })

@@ -20,7 +20,8 @@ export interface Settled {
 
 export interface CommitListener {
   onOverflow(session: SessionUid, dropped: number, ended: boolean): void
-  onFenced(session: SessionUid): void
+  /** Somebody else has opened the session since this proof of ownership was given. */
+  onFenced(fence: Fence): void
   onUnavailable(error: unknown): void
 }
 
@@ -36,13 +37,12 @@ interface Batch {
   readonly owner: Map<SessionUid, { readonly fence: Fence; readonly operations: OwnerOperation[] }>
   readonly waiting: Settled[]
   bytes: number
-  /** Null: under way. */
-  outcome: 'committed' | 'failed' | null
 }
 
 /**
  * One commit per turn: what the turn's packets change in the store gathers here and goes out as one atom at the end of
- * the turn. What waits for it is settled in the order in which it was added, over all commits (design 3.5).
+ * the turn. One is under way at a time: while it is, or while the store is in trouble and it is sent again, later turns
+ * gather in the next one. So nothing overtakes, and what waits is settled in the order in which it was added (design 3.5).
  */
 export class Commits {
   readonly #hot: HotPath
@@ -52,7 +52,7 @@ export class Commits {
   readonly #prefix: string
   #number = 0
   #open: Batch | null = null
-  readonly #underWay: Batch[] = []
+  #underWay: Batch | null = null
   #waitingBytes = 0
 
   /** @param prefix makes the operation ids of this process unique */
@@ -71,10 +71,10 @@ export class Commits {
   }
 
   get isIdle(): boolean {
-    return this.#open === null && this.#underWay.length === 0
+    return this.#open === null && this.#underWay === null
   }
 
-  /** @returns the index for `append` and `retain`; of this turn only */
+  /** @returns the index for `append` and `retain` within the same call of the turn */
   body(bytes: Uint8Array): number {
     const batch = this.#batch()
     batch.bytes += bytes.length
@@ -91,10 +91,9 @@ export class Commits {
 
   /** A change of this retained topic is on its way to the store. */
   changesRetained(namespace: NamespaceId, topicName: string): boolean {
-    const batches = this.#open === null ? this.#underWay : [...this.#underWay, this.#open]
-    return batches.some(({ retain }) =>
-      retain.some((change) => change.namespace === namespace && change.topicName === topicName),
-    )
+    const isIn = (batch: Batch | null) =>
+      batch?.retain.some((change) => change.namespace === namespace && change.topicName === topicName) === true
+    return isIn(this.#underWay) || isIn(this.#open)
   }
 
   retain(change: RetainChange): void {
@@ -113,6 +112,12 @@ export class Commits {
     this.#batch().waiting.push(settled)
   }
 
+  /** Resolves when everything added so far, in this turn and before, has come to its end. */
+  settled(): Promise<void> {
+    if (this.isIdle) return Promise.resolve()
+    return new Promise((resolve) => this.wait({ settled: () => resolve() }))
+  }
+
   #batch(): Batch {
     if (this.#open === null) {
       this.#turn.begin()
@@ -124,7 +129,6 @@ export class Commits {
         owner: new Map(),
         waiting: [],
         bytes: 0,
-        outcome: null,
       }
     }
     return this.#open
@@ -132,14 +136,13 @@ export class Commits {
 
   #seal(): void {
     const batch = this.#open
-    if (batch === null) return
+    if (batch === null || this.#underWay !== null) return
     this.#open = null
-    this.#underWay.push(batch)
     if (batch.appends.size === 0 && batch.retain.length === 0 && batch.owner.size === 0) {
-      batch.outcome = 'committed'
-      this.#settle()
+      this.#settle(batch, true)
       return
     }
+    this.#underWay = batch
     this.#send(batch, this.#clock.monotonicMs(), firstRetryMs)
   }
 
@@ -154,10 +157,14 @@ export class Commits {
     this.#hot.commit(commit).then(
       ({ overflow, fenced }) => {
         this.#turn.begin()
-        batch.outcome = 'committed'
-        this.#settle()
+        this.#underWay = null
+        this.#settle(batch, true)
         for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
-        for (const session of fenced) this.#listener.onFenced(session)
+        for (const session of fenced) {
+          const fence = batch.owner.get(session)?.fence
+          if (fence !== undefined) this.#listener.onFenced(fence)
+        }
+        this.#seal()
       },
       (error: unknown) => {
         this.#turn.begin()
@@ -167,19 +174,16 @@ export class Commits {
           this.#clock.setTimer(retryMs, () => this.#send(batch, startedMs, next))
           return
         }
-        batch.outcome = 'failed'
+        this.#underWay = null
         this.#listener.onUnavailable(error)
-        this.#settle()
+        this.#settle(batch, false)
+        this.#seal()
       },
     )
   }
 
-  #settle(): void {
-    for (let batch = this.#underWay[0]; batch !== undefined && batch.outcome !== null; batch = this.#underWay[0]) {
-      this.#underWay.shift()
-      this.#waitingBytes -= batch.bytes
-      const committed = batch.outcome === 'committed'
-      for (const waiting of batch.waiting) waiting.settled(committed)
-    }
+  #settle(batch: Batch, committed: boolean): void {
+    this.#waitingBytes -= batch.bytes
+    for (const waiting of batch.waiting) waiting.settled(committed)
   }
 }

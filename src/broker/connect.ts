@@ -18,6 +18,7 @@ import {
   willRefusal,
 } from './connect-refusal.ts'
 import type { Connection } from './connection.ts'
+import type { Core } from './core.ts'
 import { contextOf, evidenceOf, gather } from './gather.ts'
 import { grantsOf } from './held-rights.ts'
 import { IncomingPublish } from './incoming-publish.ts'
@@ -105,8 +106,18 @@ function isAllowedName(clientId: string, { principal }: Accepted, { view, limits
 function isWithinRate({ core }: Connection, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
   const { authority, uid } = sessionOwnerOf(accepted.principal)
   const existing = core.engine.sessions.find(namespace.id, clientId)
-  const isTakeover = existing?.node != null && existing.owner.authority === authority && existing.owner.uid === uid
+  const isTakeover =
+    existing !== undefined &&
+    isConnected(core, namespace, existing) &&
+    existing.owner.authority === authority &&
+    existing.owner.uid === uid
   return namespace.rates.admitsConnect(`${authority} ${uid} ${clientId}`, isTakeover, core.turn.monotonicMs)
+}
+
+/** A connection of this node whose end is already under way counts no more. */
+function isConnected({ settings }: Core, namespace: Namespace, { uid, node }: SessionRecord): boolean {
+  if (node === settings.nodeId) return namespace.sessions.get(uid)?.online != null
+  return node !== null
 }
 
 /** A rejected promise of the world and a bug of ours both end this one connection. */
@@ -183,7 +194,11 @@ async function openSession(
     now: core.turn.now,
     newUid: core.random.uid() as SessionUid,
   }
+  const holder = holderOf(namespace, request, core)
+  holder?.link.waitForTakeover(true)
   try {
+    // What the holder did last is written under its own proof of ownership, which this opening ends.
+    await core.commits.settled()
     const outcome = await core.engine.sessions.open(request)
     if (outcome.kind !== 'opened' || !outcome.present) return outcome
     const rights = core.rights.rightsOf(principal, view)
@@ -203,7 +218,18 @@ async function openSession(
       detail: 'the store is not available',
     })
     return null
+  } finally {
+    holder?.link.waitForTakeover(false)
   }
+}
+
+/** The connection of the same client, on this node, that has the session now. */
+function holderOf(namespace: Namespace, { clientId, owner }: OpenSession, { engine }: Core): OnlineSession | null {
+  const existing = engine.sessions.find(namespace.id, clientId)
+  const online = existing === undefined ? undefined : namespace.sessions.get(existing.uid)?.online
+  if (online == null) return null
+  const { authority, uid } = online.record.owner
+  return authority === owner.authority && uid === owner.uid ? online : null
 }
 
 /** Everything has been decided: from the takeover to CONNACK nothing waits. */

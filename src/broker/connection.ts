@@ -297,6 +297,11 @@ export class Connection
     })
   }
 
+  waitForTakeover(isWaiting: boolean): void {
+    if (isWaiting) this.hold(Hold.Takeover)
+    else this.letGo(Hold.Takeover)
+  }
+
   pumpLater(waitMs: number): void {
     if (this.#cancelPump !== null) return
     this.#cancelPump = this.core.clock.setTimer(waitMs, () => {

@@ -74,9 +74,11 @@ export class SessionEnds {
   }
 
   async #close(session: OnlineSession, cause: CloseCause): Promise<void> {
-    const { engine, turn, wills } = this.#core
+    const { engine, turn, wills, commits } = this.#core
     const { fence, namespace, record } = session
     const will = cause.will === 'publish' ? record.will : null
+    // What the session did last is written under its own proof of ownership: the end comes behind it.
+    await commits.settled()
     if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
     const { removed } = await engine.sessions.close(fence, {
       now: turn.now,

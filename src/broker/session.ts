@@ -3,7 +3,7 @@ import type { ConnectEvidence } from '../auth/evidence.ts'
 import type { Principal } from '../auth/principal.ts'
 import type { Rights } from '../auth/rights.ts'
 import type { UnixMillis } from '../base/time.ts'
-import type { ProtocolVersion } from '../mqtt/packet.ts'
+import type { ProtocolVersion, QoS } from '../mqtt/packet.ts'
 import { patchPacketIdentifier } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { TopicName } from '../mqtt/topic.ts'
@@ -22,6 +22,9 @@ import type { Rate } from './token-bucket.ts'
 import { OutgoingAliases } from './topic-alias.ts'
 import type { Resumable } from './turn.ts'
 
+/** Property of an alias, and two lengths that may need a byte more each. */
+export const longestAliasBytes = 5
+
 /** What a session asks of its connection. */
 export interface SessionLink {
   /** Monotonic time of this turn. */
@@ -37,6 +40,8 @@ export interface SessionLink {
   /** Calls `pump` after so many milliseconds. */
   pumpLater(waitMs: number): void
   onStoreFailure(error: unknown): void
+  /** Somebody with the same right is taking the session over: nothing more is read until it is decided. */
+  waitForTakeover(isWaiting: boolean): void
   end(cause: CloseCause): void
 }
 
@@ -164,8 +169,7 @@ export class OnlineSession {
       this.namespace.counters.droppedRate++
     } else {
       // Only what is really sent may introduce an alias.
-      const alias = this.aliases?.aliasOf(forms.topicName) ?? 0
-      if (alias !== 0) forms.make(0, retain, identifiers, alias)
+      if (this.aliases !== null) this.#introduce(this.aliases, forms, 0, retain, identifiers)
       this.outbox.append(forms.arena, forms.start, forms.end)
       this.namespace.counters.delivered++
     }
@@ -199,14 +203,32 @@ export class OnlineSession {
     }
     const identifier = this.inflight.take(qos, size)
     this.namespace.counters.delivered++
-    const alias = this.aliases?.aliasOf(forms.topicName) ?? 0
-    if (alias !== 0) forms.make(qos, retain, identifiers, alias)
-    if (exclusive || own || alias !== 0) {
+    const isAliased = this.aliases !== null && this.#introduce(this.aliases, forms, qos, retain, identifiers)
+    if (exclusive || own || isAliased) {
       patchPacketIdentifier(forms.arena.bytes, forms.identifierAt, identifier)
       this.outbox.append(forms.arena, forms.start, forms.end)
     } else {
       this.outbox.appendPatched(forms.arena, forms.start, forms.end, forms.identifierAt, identifier)
     }
+  }
+
+  /**
+   * Puts the topic's alias into the frame that goes out now. The alias that comes with its topic makes the frame longer
+   * than what was measured: where that is too long for the client, it goes without.
+   */
+  #introduce(
+    aliases: OutgoingAliases,
+    forms: MessageForms,
+    qos: QoS,
+    retain: boolean,
+    identifiers: readonly number[],
+  ): boolean {
+    const alias = aliases.aliasOf(forms.topicName)
+    if (alias > 0 && forms.end - forms.start + longestAliasBytes > this.maximumPacketSizeBytes) return false
+    aliases.sent(forms.topicName, alias)
+    if (alias === 0) return false
+    forms.make(qos, retain, identifiers, alias)
+    return true
   }
 
   #enqueue(forms: MessageForms, qos: 1 | 2, expiresAt: UnixMillis | null): void {

@@ -5,6 +5,7 @@ import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { decodeTopicUtf8 } from '../mqtt/topic.ts'
 import type { Engine, InflightState, Position, QueuedMessage, Stop } from '../ports/engine.ts'
+import { storeUnavailable } from './close-cause.ts'
 import type { Commits } from './commits.ts'
 import { OutgoingState } from './inflight.ts'
 import { MessageForms } from './message-forms.ts'
@@ -61,6 +62,8 @@ export class StoredOutgoing {
   /** Something was appended while a read was under way, which may have missed it. */
   #grewMeanwhile = false
   #isStopped = false
+  /** Of the frame that `#make` made last. */
+  #alias = 0
 
   constructor(session: OnlineSession, services: StoredServices, state: InflightState) {
     this.#session = session
@@ -93,7 +96,11 @@ export class StoredOutgoing {
       else identifiers.set(keyOf(entry.position), entry.identifier)
     }
     for (const [position, { identifier }] of this.#bound) identifiers.set(position, identifier)
-    this.#session.entry.resumption = { sentUpTo: this.#sent, identifiers, done }
+    // A connection that was taken over before it had sent everything again knows less than the one before it.
+    const earlier = this.#earlier
+    const isLess = earlier?.sentUpTo != null && (this.#sent === null || compare(this.#sent, earlier.sentUpTo) < 0)
+    if (isLess) for (const key of earlier.done) done.add(key)
+    this.#session.entry.resumption = { sentUpTo: isLess ? earlier.sentUpTo : this.#sent, identifiers, done }
   }
 
   #onTail(messages: readonly QueuedMessage[]): void {
@@ -168,6 +175,10 @@ export class StoredOutgoing {
     const qos = message.qos as 1 | 2
     assert(message.qos > 0, 'the store queues QoS 1 and 2')
     this.#make(message, qos, now)
+    if (this.#alias > 0 && this.#forms.end - this.#forms.start > session.maximumPacketSizeBytes) {
+      // An alias that comes with its topic must not cost the message.
+      this.#make(message, qos, now, false)
+    }
     const size = this.#forms.end - this.#forms.start
     if (size > session.maximumPacketSizeBytes) {
       session.namespace.counters.droppedTooLarge++
@@ -183,6 +194,7 @@ export class StoredOutgoing {
       const state = qos === 1 ? OutgoingState.AwaitingPuback : OutgoingState.AwaitingPubrec
       session.inflight.restore(identifier, state, size)
     }
+    if (qos === 1) session.aliases?.sent(this.#forms.topicName, this.#alias)
     this.#start(message.position, identifier)
     const { arena, start, end } = this.#forms
     patchPacketIdentifier(arena.bytes, this.#forms.identifierAt, identifier)
@@ -200,11 +212,7 @@ export class StoredOutgoing {
       packetIdentifier: identifier,
       phase: 'sent',
     })
-    commits.wait({
-      settled: (committed) => {
-        if (committed && !this.#isStopped) session.outbox.send(frame)
-      },
-    })
+    this.#whenDurable(() => session.outbox.send(frame))
     return true
   }
 
@@ -214,7 +222,7 @@ export class StoredOutgoing {
     return this.#earlier.sentUpTo !== null && compare(position, this.#earlier.sentUpTo) <= 0
   }
 
-  #make(message: QueuedMessage, qos: 1 | 2, now: UnixMillis): void {
+  #make(message: QueuedMessage, qos: 1 | 2, now: UnixMillis, mayAlias = true): void {
     const session = this.#session
     const view = this.#view
     readStoredPublish(message.body, view)
@@ -224,7 +232,8 @@ export class StoredOutgoing {
     }
     const identifiers = message.subscriptionIdentifiers
     // A frame that waits for its identifier may be overtaken: no alias there.
-    const alias = qos === 1 ? (session.aliases?.aliasOf(this.#forms.topicName) ?? 0) : 0
+    const alias = qos === 1 && mayAlias ? (session.aliases?.aliasOf(this.#forms.topicName) ?? 0) : 0
+    this.#alias = alias
     if (session.version === 5 && (identifiers.length > 0 || alias !== 0)) {
       this.#forms.make(qos, message.retain, identifiers, alias)
     } else this.#forms.select(session.version, qos, message.retain)
@@ -253,10 +262,16 @@ export class StoredOutgoing {
       packetIdentifier: identifier,
       phase: 'released',
     })
-    commits.wait({
+    this.#whenDurable(() => this.#session.link.sendAcknowledgement('PUBREL', identifier, ReasonCode.Success))
+  }
+
+  /** What never becomes durable ends the connection: the client comes back and gets it then. */
+  #whenDurable(goOn: () => void): void {
+    this.#services.commits.wait({
       settled: (committed) => {
-        if (!committed || this.#isStopped) return
-        this.#session.link.sendAcknowledgement('PUBREL', identifier, ReasonCode.Success)
+        if (this.#isStopped) return
+        if (committed) goOn()
+        else this.#session.link.end(storeUnavailable)
       },
     })
   }

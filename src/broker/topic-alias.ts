@@ -17,21 +17,31 @@ export class OutgoingAliases {
     this.#maximum = maximum
   }
 
-  /** @returns 0: none; positive: new, the topic goes with it; negative: known to the client, the topic may be left out */
+  /**
+   * The alias for the next PUBLISH of this topic; `sent` makes it so.
+   *
+   * @returns 0: none; positive: new, the topic goes with it; negative: known to the client, the topic may be left out
+   */
   aliasOf(topicName: string): number {
     const known = this.#byTopic.get(topicName)
     if (known !== undefined) return -known
-    if (!this.#seen.delete(topicName)) {
+    return this.#seen.has(topicName) ? this.#next + 1 : 0
+  }
+
+  /** The PUBLISH with this alias is on its way: only now the client knows what the alias stands for. */
+  sent(topicName: string, alias: number): void {
+    if (alias < 0) return
+    if (alias === 0) {
       if (this.#seen.size >= remembered) this.#seen.clear()
       this.#seen.add(topicName)
-      return 0
+      return
     }
-    const place = this.#next
-    this.#next = (place + 1) % this.#maximum
+    this.#seen.delete(topicName)
+    const place = alias - 1
+    this.#next = alias % this.#maximum
     const before = this.#topics[place]
     if (before !== undefined) this.#byTopic.delete(before)
     this.#topics[place] = topicName
-    this.#byTopic.set(topicName, place + 1)
-    return place + 1
+    this.#byTopic.set(topicName, alias)
   }
 }

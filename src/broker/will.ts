@@ -7,7 +7,7 @@ import type { Will } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, parseTopicName } from '../mqtt/topic.ts'
 import type { Cancel } from '../ports/clock.ts'
-import type { SessionOwner, SessionRecord, StoredWill } from '../ports/engine.ts'
+import { EngineError, type SessionOwner, type SessionRecord, type StoredWill } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
 import type { PublishOrigin } from './publish.ts'
@@ -161,11 +161,16 @@ export class Wills {
       for (const record of due) {
         if (record.node !== null) {
           // Its node is gone: the connection is over, as after a loss.
-          await engine.sessions.close(
-            { session: record.uid, epoch: record.epoch },
-            { now, expiryIntervalSeconds: record.expiryIntervalSeconds, will: 'keep' },
-          )
-          isProgress = true
+          try {
+            await engine.sessions.close(
+              { session: record.uid, epoch: record.epoch },
+              { now, expiryIntervalSeconds: record.expiryIntervalSeconds, will: 'keep' },
+            )
+            isProgress = true
+          } catch (error) {
+            // Its client has just opened it again: nothing is due any more.
+            if (!(error instanceof EngineError) || error.code !== 'fenced') throw error
+          }
           continue
         }
         if (record.will !== null && record.willDueAt !== null && record.willDueAt <= now) {
