@@ -26,7 +26,7 @@ import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
 import type { Subscription } from './router.ts'
 import { OnlineSession } from './session.ts'
-import { SessionEntry } from './session-table.ts'
+import { type Resumption, SessionEntry } from './session-table.ts'
 import { StoredOutgoing } from './stored-outgoing.ts'
 import { parseStored } from './subscribe.ts'
 
@@ -232,6 +232,8 @@ function holderOf(namespace: Namespace, { clientId, owner }: OpenSession, { engi
   return authority === owner.authority && uid === owner.uid ? online : null
 }
 
+const nothingSent: Resumption = { sentUpTo: null, identifiers: new Map(), done: new Set(), isRestUnknown: false }
+
 /** Everything has been decided: from the takeover to CONNACK nothing waits. */
 function admit(
   connection: Connection,
@@ -253,7 +255,7 @@ function admit(
     entry = new SessionEntry(record.uid, record.clientId, opened.queue === 'stored')
     sessions.add(entry)
   }
-  if (!opened.present) entry.resumption = { sentUpTo: null, identifiers: new Map(), done: new Set() }
+  if (!opened.present) entry.resumption = nothingSent
   const session = new OnlineSession({
     entry,
     namespace,

@@ -10,6 +10,8 @@ export interface Resumption {
   readonly identifiers: ReadonlyMap<string, number>
   /** Positions that are done although the cursor has not passed them. */
   readonly done: ReadonlySet<string>
+  /** What comes behind `sentUpTo` may have been sent by a connection of another process. */
+  readonly isRestUnknown: boolean
 }
 
 /** One session as routing sees it: small, because there may be a million that are offline. */

@@ -100,7 +100,13 @@ export class StoredOutgoing {
     const earlier = this.#earlier
     const isLess = earlier?.sentUpTo != null && (this.#sent === null || compare(this.#sent, earlier.sentUpTo) < 0)
     if (isLess) for (const key of earlier.done) done.add(key)
-    this.#session.entry.resumption = { sentUpTo: isLess ? earlier.sentUpTo : this.#sent, identifiers, done }
+    const isRestUnknown = this.#isBehind && (earlier === null || earlier.isRestUnknown)
+    this.#session.entry.resumption = {
+      sentUpTo: isLess ? earlier.sentUpTo : this.#sent,
+      identifiers,
+      done,
+      isRestUnknown,
+    }
   }
 
   #onTail(messages: readonly QueuedMessage[]): void {
@@ -218,8 +224,10 @@ export class StoredOutgoing {
 
   /** [MQTT-3.3.1-1] */
   #mayHaveBeenSent(position: Position): boolean {
-    if (this.#earlier === null) return this.#isBehind
-    return this.#earlier.sentUpTo !== null && compare(position, this.#earlier.sentUpTo) <= 0
+    const earlier = this.#earlier
+    if (earlier === null) return this.#isBehind
+    if (earlier.isRestUnknown && this.#isBehind) return true
+    return earlier.sentUpTo !== null && compare(position, earlier.sentUpTo) <= 0
   }
 
   #make(message: QueuedMessage, qos: 1 | 2, now: UnixMillis, mayAlias = true): void {
