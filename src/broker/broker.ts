@@ -21,6 +21,7 @@ import { BrokerOperations, type Operations } from './operations.ts'
 import { PathWork } from './path-work.ts'
 import { Publishing } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
+import { Reaper } from './reaper.ts'
 import { RefusalQueue } from './refusal-queue.ts'
 import { Rejudge } from './rejudge.ts'
 import { SessionEnds } from './session-end.ts'
@@ -71,7 +72,7 @@ export function createBroker(parts: BrokerParts): Broker {
       core.rejudge.onChange(changes)
     }),
   ]
-  core.wills.start()
+  core.reaper.start()
   let isDraining = false
 
   return {
@@ -104,7 +105,7 @@ export function createBroker(parts: BrokerParts): Broker {
       await Promise.race([Promise.all([closed, core.sessionEnds.settled()]), deadline])
       cancel()
       for (const connection of [...core.connections]) connection.transport.destroy()
-      core.wills.stop()
+      core.reaper.stop()
       core.rejudge.stop()
       core.deadlines.stop()
       for (const stop of stops) stop()
@@ -175,6 +176,7 @@ function build(
   } as Mutable<Core>
   core.sessionEnds = new SessionEnds(core)
   core.wills = new Wills(core)
+  core.reaper = new Reaper(core)
   core.rejudge = new Rejudge(core)
   return core
 }

@@ -14,6 +14,7 @@ import type { Namespaces } from './namespaces.ts'
 import { defaultPathWork, type PathWork, type PathWorkRates } from './path-work.ts'
 import type { Publishing } from './publish.ts'
 import type { PublishRun } from './publish-run.ts'
+import type { Reaper } from './reaper.ts'
 import type { RefusalQueue } from './refusal-queue.ts'
 import type { Rejudge } from './rejudge.ts'
 import type { SessionEnds } from './session-end.ts'
@@ -75,6 +76,7 @@ export interface Core {
   readonly refusals: RefusalQueue
   readonly sessionEnds: SessionEnds
   readonly wills: Wills
+  readonly reaper: Reaper
   readonly rejudge: Rejudge
   /** CONNECT deadline and Keep Alive. */
   readonly deadlines: TimerWheel<Connection>

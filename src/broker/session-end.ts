@@ -89,7 +89,7 @@ export class SessionEnds {
     if (will === null) return
     // [MQTT-3.1.2-10]: at the session's end at the latest; else the reaper publishes it when its delay is over.
     if (removed) wills.publish(namespace, record, will)
-    else if (will.delaySeconds === 0) wills.look()
+    else if (will.delaySeconds === 0) reaper.look()
   }
 
   #track(work: Promise<void>): void {

@@ -6,37 +6,19 @@ import { encodePacket } from '../mqtt/encode.ts'
 import type { Will } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, parseTopicName } from '../mqtt/topic.ts'
-import type { Cancel } from '../ports/clock.ts'
 import { EngineError, type SessionOwner, type SessionRecord, type StoredWill } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
 import type { PublishOrigin } from './publish.ts'
 import { encodeStoredMessage, readStoredMessage, readStoredPublish } from './stored-message.ts'
 
-/** Due wills and expired sessions are looked for this often; a will without delay is looked for at once. */
-const lookEveryMs = 1_000
-const perLook = 200
-
-/** Wills from CONNECT to their publication, and sessions that expire: what is due is the store's knowledge. */
+/** Wills from CONNECT to their publication. When they are due the store knows (`reaper.ts`). */
 export class Wills {
   readonly #core: Core
   readonly #view = new PublishView()
-  #cancel: Cancel | null = null
-  #isLooking = false
-  #again = false
-  #isStopped = false
 
   constructor(core: Core) {
     this.#core = core
-  }
-
-  start(): void {
-    this.#arm()
-  }
-
-  stop(): void {
-    this.#isStopped = true
-    this.#cancel?.()
   }
 
   /** The will as the store keeps it. The longest delay is the namespace's. */
@@ -111,82 +93,6 @@ export class Wills {
     const origin: PublishOrigin = { session: null, publisher: record.owner, uncommitted: 0, published: () => {} }
     const publication = { namespace, topicName, route: namespace.router.route(topicName), aliasedTopic: null }
     core.publishing.publish(publication, view, qos, retain, origin, 0)
-  }
-
-  /** Looks for what is due now. */
-  look(): void {
-    if (this.#isStopped) return
-    if (this.#isLooking) {
-      this.#again = true
-      return
-    }
-    this.#isLooking = true
-    this.#reap()
-      .catch((error: unknown) => {
-        this.#core.log.write('error', 'reaperFailed', { error: String(error) })
-      })
-      .finally(() => {
-        this.#isLooking = false
-        if (!this.#again) return
-        this.#again = false
-        this.look()
-      })
-  }
-
-  #arm(): void {
-    if (this.#isStopped) return
-    this.#cancel = this.#core.clock.setTimer(lookEveryMs, () => {
-      this.#core.turn.begin()
-      this.look()
-      this.#arm()
-    })
-  }
-
-  /** What expired is removed, unless somebody is about to replace it. */
-  #reapRetained(): void {
-    const { engine, commits, turn } = this.#core
-    for (const { namespace, topicName } of engine.retained.expiredBefore(turn.now, perLook)) {
-      if (commits.changesRetained(namespace, topicName)) continue
-      commits.retain({ namespace, topicName, body: null, expiresAt: null })
-    }
-  }
-
-  async #reap(): Promise<void> {
-    const { engine, namespaces, turn } = this.#core
-    this.#reapRetained()
-    for (;;) {
-      const now = turn.now
-      const due = engine.sessions.dueBefore(now, perLook)
-      let isProgress = false
-      for (const record of due) {
-        if (record.node !== null) {
-          // Its node is gone: the connection is over, as after a loss.
-          try {
-            await engine.sessions.close(
-              { session: record.uid, epoch: record.epoch },
-              { now, expiryIntervalSeconds: record.expiryIntervalSeconds, will: 'keep' },
-            )
-            isProgress = true
-          } catch (error) {
-            // Its client has just opened it again: nothing is due any more.
-            if (!(error instanceof EngineError) || error.code !== 'fenced') throw error
-          }
-          continue
-        }
-        if (record.will !== null && record.willDueAt !== null && record.willDueAt <= now) {
-          if (await engine.sessions.willDone(record.uid, record.willDueAt)) {
-            isProgress = true
-            turn.begin()
-            const namespace = namespaces.get(record.namespace)
-            if (namespace !== null) this.publish(namespace, record, record.will)
-          }
-        }
-        if (record.expiresAt !== null && record.expiresAt <= now) {
-          if (await engine.sessions.remove(record.uid, { epoch: record.epoch })) isProgress = true
-        }
-      }
-      if (!isProgress || due.length < perLook) return
-    }
   }
 }
 
