@@ -1,4 +1,5 @@
 import type { Cancel } from '../ports/clock.ts'
+import { EngineError } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 
 /** Due wills and expired sessions are looked for this often; a will without delay is looked for at once. */

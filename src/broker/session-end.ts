@@ -74,7 +74,7 @@ export class SessionEnds {
   }
 
   async #close(session: OnlineSession, cause: CloseCause): Promise<void> {
-    const { engine, turn, wills, commits } = this.#core
+    const { commits, engine, reaper, turn, wills } = this.#core
     const { fence, namespace, record } = session
     const will = cause.will === 'publish' ? record.will : null
     // What the session did last is written under its own proof of ownership: the end comes behind it.
