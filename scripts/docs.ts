@@ -10,7 +10,11 @@ import {
   settingNames,
   settings,
 } from '../src/config.ts'
+import { cliPage } from './cli-page.ts'
+import { codesPage } from './codes-page.ts'
 import { managementApiPage } from './management-api-page.ts'
+import { table } from './markdown.ts'
+import { profilePage } from './profile-page.ts'
 
 /**
  * Writes the pages that are made from the source: `npm run docs`. With `--check` nothing is written, and a page that
@@ -22,6 +26,9 @@ const check = process.argv.includes('--check')
 const pages: Readonly<Record<string, () => string>> = {
   'docs/configuration.md': configurationPage,
   'docs/management-api.md': managementApiPage,
+  'docs/cli.md': cliPage,
+  'docs/profile.md': profilePage,
+  'docs/codes/README.md': codesPage,
 }
 
 let stale = 0
@@ -87,10 +94,4 @@ function shown(value: unknown): string {
     return `\`${host.includes(':') ? `[${host}]` : host}:${value.port}\``
   }
   return `\`${String(value)}\``
-}
-
-function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
-  const line = (cells: readonly string[]): string =>
-    `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

@@ -1,4 +1,4 @@
-import { Command, CommanderError, Option } from 'commander'
+import { Argument, Command, CommanderError, Option } from 'commander'
 import {
   flagOf,
   isRepeatable,
@@ -11,8 +11,12 @@ import {
 } from '../config.ts'
 import { addCertCommands } from './cert/commands.ts'
 import { CommandFailure, ExitCode } from './command-failure.ts'
+import type { Shell } from './completion.ts'
+import { addDeploymentCommands } from './deployment/commands.ts'
 import { escapeText } from './escape-text.ts'
 import { expandPrefixes } from './flag-prefixes.ts'
+import { addOperationCommands } from './operations/commands.ts'
+import { addProfileCommands } from './profile/commands.ts'
 import { addNamespaceCommands } from './resources/commands.ts'
 import { processTerminal, type Terminal } from './terminal.ts'
 
@@ -37,7 +41,8 @@ export async function run(args: readonly string[], terminal: Terminal): Promise<
     if (error instanceof CommanderError) return error.exitCode === 0 ? ExitCode.CleanStop : ExitCode.WrongUsage
     if (!(error instanceof CommandFailure)) throw error
     const [first, ...more] = error.lines
-    terminal.complain(`${path}: ${escapeText(first ?? 'failed')}`)
+    // A command without a word has said all that there is to say.
+    if (first !== undefined) terminal.complain(`${path}: ${escapeText(first)}`)
     for (const line of more) terminal.complain(`  ${escapeText(line)}`)
     return error.exitCode
   }
@@ -58,7 +63,10 @@ export function createProgram(terminal: Terminal): Command {
   addServer(program, 'dev', 'for development: loopback, with certificates, clients and topics made on first start')
   addServer(program, 'serve', 'for operation: nothing is made that was not asked for')
   addNamespaceCommands(program, terminal)
+  addDeploymentCommands(program, terminal)
+  addOperationCommands(program, terminal)
   addCertCommands(program, terminal)
+  addProfileCommands(program, terminal)
   program
     .command('decode')
     .description('explain the bytes of an MQTT packet')
@@ -69,6 +77,14 @@ export function createProgram(terminal: Terminal): Command {
     .action(async (hex: string[], options: { mqtt?: string }) => {
       const { decode } = await import('./decode.ts')
       decode(terminal, hex.join(''), options.mqtt ?? null)
+    })
+  program
+    .command('completion')
+    .description('a script that completes commands and flags')
+    .addArgument(new Argument('<shell>', 'bash: source <(sealgate completion bash)').choices(['bash', 'zsh', 'fish']))
+    .action(async (shell: Shell) => {
+      const { printCompletion } = await import('./completion.ts')
+      printCompletion(terminal, program, shell)
     })
   return program
 }

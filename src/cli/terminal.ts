@@ -1,5 +1,6 @@
 import { createInterface } from 'node:readline/promises'
 import { text } from 'node:stream/consumers'
+import { setTimeout as delay } from 'node:timers/promises'
 import { type UnixMillis, unixMillis } from '../base/time.ts'
 
 /** What a command may touch of the place it was started in; tests bring their own. */
@@ -15,6 +16,8 @@ export interface Terminal {
   readInput(): Promise<string>
   /** Asks a person; null: there is none to ask. */
   confirm(question: string): Promise<boolean | null>
+  /** Resolves after so long, or at once when the user wants the command to end. */
+  wait(milliseconds: number): Promise<void>
   /** Aborted when the user wants the command to end: what runs on and on ends then, as a success. */
   readonly interrupted: AbortSignal
 }
@@ -29,6 +32,7 @@ export function processTerminal(): Terminal {
     complain: (line) => process.stderr.write(`${line}\n`),
     readInput: () => text(process.stdin),
     confirm,
+    wait: (milliseconds) => delay(milliseconds, undefined, { signal: interruption() }).catch(() => undefined),
     get interrupted() {
       return interruption()
     },

@@ -85,7 +85,7 @@ test('a file that exists is left alone without --force, and then both are replac
   assert.deepEqual(refused, {
     code: 1,
     out: '',
-    err: 'sealgate cert self-signed: gauge.key exists already; nothing was written\n  --out FILE names other files, --force replaces these\n',
+    err: 'sealgate cert self-signed: gauge.key exists already; nothing was written\n  --out FILE names another, --force replaces it\n',
   })
   assert.equal(readFileSync(join(place.directory, 'gauge.key'), 'utf8'), 'mine')
   assert.equal((await sealgate(place, 'cert', 'self-signed', 'gauge', '--force')).code, 0)

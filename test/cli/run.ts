@@ -21,6 +21,8 @@ export interface Place {
   readonly interrupted?: AbortSignal
   /** What the person at the terminal answers. */
   readonly confirms?: boolean
+  /** Called instead of waiting. */
+  readonly onWait?: (milliseconds: number) => void | Promise<void>
   /** Called with each line as it is printed. */
   readonly onPrint?: (line: string) => void
 }
@@ -42,6 +44,7 @@ export async function sealgate(place: Place, ...args: readonly string[]): Promis
     },
     complain: (line) => err.push(line),
     readInput: async () => place.input ?? '',
+    wait: async (milliseconds) => place.onWait?.(milliseconds),
     confirm: async () => place.confirms ?? null,
     interrupted: place.interrupted ?? new AbortController().signal,
   })

@@ -3,7 +3,7 @@ import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, s
 import { resolve } from 'node:path'
 import { bytesEqual } from '../../base/bytes.ts'
 import { type Certificate, parseCertificate } from '../../x509/certificate.ts'
-import { maximumPemLength, type PemFailure, readCertificateFile } from '../../x509/pem.ts'
+import { maximumPemLength, type PemFailure, readCertificateFile, toPem } from '../../x509/pem.ts'
 import { CommandFailure, reasonOf } from '../command-failure.ts'
 import type { Terminal } from '../terminal.ts'
 
@@ -21,6 +21,18 @@ export interface CertificateFile {
   readonly certificates: readonly Certificate[]
   /** A private key stands beside the certificates. It was passed over unread. */
   readonly holdsPrivateKey: boolean
+}
+
+/**
+ * The certificates of a file as PEM, for the server to judge: not looked into here, as it is the server's reading that
+ * counts. Nothing but CERTIFICATE blocks leaves this function (S21).
+ */
+export async function readCertificateText(terminal: Terminal, file: string): Promise<string> {
+  const octets = await readFileOrInput(terminal, file)
+  const blocks = certificateBlocks(Buffer.from(octets).toString('latin1'))
+  const contents = readCertificateFile(blocks === null ? octets : Buffer.from(blocks, 'latin1'))
+  if (!contents.ok) throw new CommandFailure(`${file}: ${pemSentence(contents.error)}`)
+  return contents.value.certificates.map((der) => toPem('CERTIFICATE', der)).join('')
 }
 
 /** Every certificate of a PEM or DER file, in order; at least one. Of PEM only the CERTIFICATE blocks are looked at (S21). */
@@ -120,19 +132,27 @@ export interface NewFile {
   readonly secret: boolean
 }
 
-/** All or none: when one of them is there already, nothing is written without `force`. */
+/** When one of them is there already, nothing is written without `force`. */
+export function refuseExisting(terminal: Terminal, files: readonly string[], force: boolean): void {
+  const there = files.filter((path) => existsSync(resolve(terminal.workingDirectory, path)))
+  if (there.length === 0 || force) return
+  throw new CommandFailure([
+    `${there.join(' and ')} ${there.length === 1 ? 'exists' : 'exist'} already; nothing was written`,
+    `--out FILE names ${there.length === 1 ? 'another' : 'other files'}, --force replaces ${there.length === 1 ? 'it' : 'these'}`,
+  ])
+}
+
+/** All or none, as far as can be told before. */
 export function writeNewFiles(terminal: Terminal, files: readonly NewFile[], force: boolean): void {
   const paths = files.map(({ path }) => resolve(terminal.workingDirectory, path))
   if (new Set(paths).size < paths.length) {
     throw new CommandFailure(`${files[0]?.path}: certificate and private key cannot be the same file`)
   }
-  const there = files.filter((_, index) => existsSync(paths[index] as string)).map(({ path }) => path)
-  if (there.length > 0 && !force) {
-    throw new CommandFailure([
-      `${there.join(' and ')} ${there.length === 1 ? 'exists' : 'exist'} already; nothing was written`,
-      '--out FILE names other files, --force replaces these',
-    ])
-  }
+  refuseExisting(
+    terminal,
+    files.map(({ path }) => path),
+    force,
+  )
   for (const [index, { path, content, secret }] of files.entries()) {
     try {
       writeOne(paths[index] as string, content, secret, force)

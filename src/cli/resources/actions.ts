@@ -1,4 +1,5 @@
 import { CommandFailure, wrongUsage } from '../command-failure.ts'
+import { escapeText } from '../escape-text.ts'
 import { type OutputForm, printResult, table } from '../print.ts'
 import type { RestClient } from '../rest/client.ts'
 import { withClient } from '../rest/with-client.ts'
@@ -143,7 +144,7 @@ export async function remove(
       throw new CommandFailure('nothing was deleted')
     }
     const { status } = await client.send({ method: 'DELETE', path: pathOf(scope, kind, name) })
-    if (status === 204) terminal.complain(`note: there was no ${kind.one} ${name}`)
+    if (status === 204) terminal.complain(`note: there was no ${kind.one} ${escapeText(name)}`)
     else if (options.output === 'table') terminal.print(`Deleted ${shown}`)
   })
 }
@@ -257,7 +258,7 @@ async function collectionPath(
 }
 
 function printWarnings(terminal: Terminal, { warnings = [] }: ResourceDocument): void {
-  for (const { message } of warnings) terminal.complain(`warning: ${message}`)
+  for (const { message } of warnings) terminal.complain(`warning: ${escapeText(message)}`)
 }
 
 function withoutWarnings({ warnings: _, ...document }: ResourceDocument): object {

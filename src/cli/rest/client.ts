@@ -2,7 +2,6 @@ import { X509Certificate } from 'node:crypto'
 import type { IncomingMessage } from 'node:http'
 import { Agent, request } from 'node:https'
 import { text } from 'node:stream/consumers'
-import { setTimeout as delay } from 'node:timers/promises'
 import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { CommandFailure } from '../command-failure.ts'
 import type { Terminal } from '../terminal.ts'
@@ -96,7 +95,7 @@ export class RestClient {
       const later = (status === 429 || status === 503) && seconds <= maximumWaitSeconds
       if (!later || tries === maximumTries) throw refusal(this.address, wanted, response, content)
       this.#terminal.complain(`note: the server asks to wait ${seconds} s`)
-      await delay(seconds * 1_000)
+      await this.#terminal.wait(seconds * 1_000)
     }
   }
 

@@ -1,0 +1,186 @@
+import { type Deployment as ReadTemplate, readTemplate } from '../../registry/deployment/template.ts'
+import { CommandFailure, wrongUsage } from '../command-failure.ts'
+import { escapeText } from '../escape-text.ts'
+import { type OutputForm, printResult } from '../print.ts'
+import { groupOf, type ScopeOptions, subscriptionOf } from '../resources/scope.ts'
+import type { RestClient } from '../rest/client.ts'
+import { RestFailure } from '../rest/rest-failure.ts'
+import { withClient } from '../rest/with-client.ts'
+import type { Terminal } from '../terminal.ts'
+import { changeLines, countLine, type WhatIfChange } from './changes.ts'
+import { type Sliced, slicesOf } from './slices.ts'
+import { isObject, type Json, readParameters, readTemplateFile } from './template-file.ts'
+import { unknownProperties } from './unknown-properties.ts'
+
+export interface ApplyOptions extends ScopeOptions {
+  readonly file: string
+  readonly parameters?: readonly string[]
+  readonly dryRun?: boolean
+  readonly prune?: boolean
+  readonly output: OutputForm
+}
+
+/** The server takes 25 MiB in one request; the rest of a request needs little. */
+const wholeBytes = 20 * 1_048_576
+/** Above, what would change is not listed before it is done: the list alone would be a large document. */
+const listedResources = 5_000
+const mostWarnings = 20
+
+export async function apply(terminal: Terminal, options: ApplyOptions): Promise<void> {
+  const { template, bytes } = await readTemplateFile(terminal, options.file)
+  const parameters = await readParameters(terminal, options.parameters ?? [], template)
+  await withClient(terminal, options, async (client) => {
+    const subscriptionId = await subscriptionOf(client, options)
+    const resourceGroup = await groupOf(client, terminal, options)
+    const context = { subscriptionId, resourceGroup, location: 'local' }
+    const { resources } = readOrRefuse(options.file, template, parameters, context)
+    for (const text of unknownProperties(resources).slice(0, mostWarnings))
+      terminal.complain(`warning: ${escapeText(text)}`)
+    const deployments = `/subscriptions/${encodeURIComponent(subscriptionId)}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers/Microsoft.Resources/deployments`
+    const deployment = new Deployment(client, terminal, `${deployments}/sealgate-apply`, parameters, options)
+    const sliced = bytes > wholeBytes ? slicesOf(template) : null
+    if (bytes > wholeBytes && sliced === null) {
+      throw new CommandFailure(
+        `${options.file}: too large for one request, and it has no clients at its top level to divide it by`,
+      )
+    }
+    if (sliced === null) await deployment.applyWhole(template)
+    else await deployment.applySlices(sliced)
+  })
+}
+
+/** Everything that can be seen without the server, all of it at once. */
+function readOrRefuse(
+  file: string,
+  template: Json,
+  parameters: Json,
+  context: Parameters<typeof readTemplate>[2],
+): ReadTemplate {
+  const read = readTemplate(template, parameters, context)
+  if (read.ok) return read.value
+  const lines = read.error.map(({ target, message }) =>
+    withName(`${target === '' ? '' : `${target}: `}${message}`, template),
+  )
+  throw new CommandFailure(
+    lines.length === 1 ? `${file}: ${lines[0]}` : [`${file}: ${lines.length} problems; nothing was written`, ...lines],
+  )
+}
+
+class Deployment {
+  readonly #client: RestClient
+  readonly #terminal: Terminal
+  readonly #path: string
+  readonly #parameters: Json
+  readonly #options: ApplyOptions
+
+  constructor(client: RestClient, terminal: Terminal, path: string, parameters: Json, options: ApplyOptions) {
+    this.#client = client
+    this.#terminal = terminal
+    this.#path = path
+    this.#parameters = parameters
+    this.#options = options
+  }
+
+  async applyWhole(template: Json): Promise<void> {
+    const { dryRun = false, output } = this.#options
+    const count = Array.isArray(template['resources']) ? template['resources'].length : 0
+    const changes = dryRun || count <= listedResources ? await this.#whatIf(template) : null
+    const nothing = changes?.every(({ changeType }) => changeType === 'NoChange') === true
+    const done = dryRun ? null : ((await this.#send('PUT', '', template)) as Json)
+    this.#warn(dryRun ? (changes ?? []).flatMap(({ warnings = [] }) => warnings) : done?.['warnings'])
+    const outputs = isObject(done?.['properties']) ? done['properties']['outputs'] : undefined
+    const data = { dryRun, changes: changes ?? undefined, outputs }
+    await printResult(this.#terminal, output, data, () => [
+      ...changeLines(changes ?? []),
+      ...(nothing
+        ? [`Nothing to change: ${this.#options.file} is what there is`]
+        : [
+            ...(changes === null ? [] : [countLine(changes)]),
+            dryRun ? 'Nothing was written: this was a dry run' : `Applied ${this.#options.file}`,
+          ]),
+      ...outputLines(outputs),
+    ])
+  }
+
+  /** Everything is validated before the first slice is written. */
+  async applySlices({ slices, clients, others }: Sliced): Promise<void> {
+    const { dryRun = false, prune = false, output, file } = this.#options
+    if (prune)
+      throw wrongUsage(`--prune: ${file} is too large to be applied in one piece, so what it leaves out is not known`)
+    let seen = 0
+    for (const [index, { template, clients: some }] of slices.entries()) {
+      const resources = template['resources'] as readonly unknown[]
+      const whole = index === 0 ? template : { ...template, resources: [...others, ...resources] }
+      await this.#send('POST', '/validate', whole)
+      seen += some
+      this.#progress('checked', seen, clients)
+    }
+    let done = 0
+    if (!dryRun) {
+      for (const { template, clients: some } of slices) {
+        try {
+          await this.#send('PUT', '', template)
+        } catch (error) {
+          if (!(error instanceof CommandFailure) || done === 0) throw error
+          const note = `${done} of ${clients} clients were applied; the command may be repeated`
+          throw new CommandFailure([...error.lines, note], error.exitCode, error)
+        }
+        done += some
+        this.#progress('applied', done, clients)
+      }
+    }
+    await printResult(this.#terminal, output, { dryRun, clients, applied: done }, () => [
+      dryRun
+        ? 'Nothing was written: this was a dry run'
+        : `Applied ${file} in ${slices.length} parts: ${clients} clients`,
+    ])
+  }
+
+  #progress(verb: string, count: number, all: number): void {
+    this.#terminal.complain(`${verb} ${count.toLocaleString('en')} of ${all.toLocaleString('en')} clients`)
+  }
+
+  async #whatIf(template: Json): Promise<readonly WhatIfChange[]> {
+    const answer = (await this.#send('POST', '/whatIf', template)) as {
+      readonly properties: { readonly changes: WhatIfChange[] }
+    }
+    return answer.properties.changes
+  }
+
+  async #send(method: 'PUT' | 'POST', action: string, template: Json): Promise<unknown> {
+    const mode = this.#options.prune === true ? 'Complete' : 'Incremental'
+    const body = { properties: { mode, parameters: this.#parameters, template } }
+    try {
+      return (await this.#client.send({ method, path: this.#path + action, body })).body
+    } catch (error) {
+      if (!(error instanceof RestFailure)) throw error
+      const lines = error.lines.map((line) => withName(line.replace(/^properties\.template\./, ''), template))
+      throw new RestFailure(error.status, error.errorCode, lines)
+    }
+  }
+
+  #warn(warnings: unknown): void {
+    if (!Array.isArray(warnings)) return
+    for (const { message } of warnings as readonly { readonly message: string }[]) {
+      this.#terminal.complain(`warning: ${escapeText(message)}`)
+    }
+  }
+}
+
+/** `resources[3]…` is hard to find; its type and name are not. */
+function withName(line: string, { resources }: Json): string {
+  return line.replace(/^resources\[(\d+)\]/, (place, index: string) => {
+    const resource = Array.isArray(resources) ? resources[Number(index)] : undefined
+    if (!isObject(resource) || typeof resource['type'] !== 'string' || typeof resource['name'] !== 'string')
+      return place
+    return `${place} (${resource['type'].replace(/^.*\//, '')} ${resource['name']})`
+  })
+}
+
+function outputLines(outputs: unknown): string[] {
+  if (!isObject(outputs)) return []
+  return Object.entries(outputs).map(([name, output]) => {
+    const value = isObject(output) ? output['value'] : output
+    return `${name} = ${typeof value === 'string' ? value : JSON.stringify(value)}`
+  })
+}
