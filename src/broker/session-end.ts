@@ -29,6 +29,8 @@ export class SessionEnds {
       clientId: record.clientId,
       sequenceNumber: record.sequenceNumber,
       reason: cause.reason,
+      reasonCode: cause.reasonCode,
+      detail: cause.detail ?? null,
     })
     if (cause.isFenced !== true) this.#track(this.#close(session, cause))
   }

@@ -78,6 +78,10 @@ export type BrokerEvent =
       readonly clientId: string
       readonly sequenceNumber: number
       readonly reason: DisconnectionReason
+      /** What a version 5 peer was told; null: the peer ended it, or nothing could be sent. */
+      readonly reasonCode: number | null
+      /** Where the standard or the limits say so; null: the reason says it all. */
+      readonly detail: string | null
     }
   | {
       readonly kind: 'published'
