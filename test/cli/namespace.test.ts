@@ -180,6 +180,53 @@ test('an update reads, changes and writes back; what is not named stays', async 
   )
 })
 
+test('every kind is updated without losing what it is', async (t) => {
+  const { place } = await served(t)
+  await fine(place, ...plant)
+  writeFileSync(join(place.directory, 'ca.pem'), pemOf(deviceAuthority('Plant CA')))
+  const kinds: readonly (readonly [kind: string, create: readonly string[], update: readonly string[]])[] = [
+    ['ca-certificate', ['--certificate', 'ca.pem'], []],
+    ['client', ['--attributes', 'hall=2'], ['--issuers', 'one-thing']],
+    ['client-group', ['--group-query', 'attributes.hall = 2'], ['--group-query', 'attributes.hall = 3']],
+    ['topic-space', ['--topic-templates', 'a', 'b'], ['--topic-templates', '[0]=c']],
+  ]
+  for (const [kind, create, change] of kinds) {
+    await fine(place, 'namespace', kind, 'create', 'one-thing', ...create)
+    const before = (await data(place, 'namespace', kind, 'show', 'one-thing')).properties
+    await fine(place, 'namespace', kind, 'update', 'one-thing', '--description', 'told', ...change)
+    const after = (await data(place, 'namespace', kind, 'show', 'one-thing')).properties
+    assert.equal(after.description, 'told')
+    if (change.length === 0)
+      assert.deepEqual({ ...after, description: undefined }, { ...before, description: undefined })
+  }
+  assert.deepEqual((await data(place, 'namespace', 'topic-space', 'show', 'one-thing')).properties.topicTemplates, [
+    'c',
+    'b',
+  ])
+  assert.deepEqual((await data(place, 'namespace', 'client', 'show', 'one-thing')).properties.sealgate, {
+    issuers: ['one-thing'],
+  })
+  const binding = ['--client-group-name', 'one-thing', '--topic-space-name', 'one-thing', '--permission', 'SUBSCRIBER']
+  await fine(place, 'namespace', 'permission-binding', 'create', 'one-thing', ...binding)
+  await fine(place, 'namespace', 'permission-binding', 'update', 'one-thing', '--permission', 'publisher')
+  assert.equal(
+    (await data(place, 'namespace', 'permission-binding', 'show', 'one-thing')).properties.permission,
+    'Publisher',
+  )
+})
+
+test('a change that somebody else made meanwhile is not overwritten', async (t) => {
+  const { place, call } = await served(t)
+  await fine(place, ...plant)
+  await fine(place, 'namespace', 'client', 'create', 'press-7')
+  const path =
+    '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.EventGrid/namespaces/plant/clients/press-7'
+  const read = await call('GET', path)
+  await fine(place, 'namespace', 'client', 'update', 'press-7', '--attributes', 'hall=1')
+  const late = await call('PUT', path, { body: read.body, headers: { 'if-match': String(read.headers['etag']) } })
+  assert.equal(late.status, 412)
+})
+
 test('a client is found by its authentication name, in any spelling that is the same', async (t) => {
   const { place } = await served(t)
   await fine(place, ...plant)

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { chmodSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { readConfig } from '../../src/cli/read-config.ts'
+import { clientVariables } from '../../src/cli/rest/connection-options.ts'
 import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
 import { createCertificateAuthority } from '../../src/x509/issue.ts'
 import { valid } from '../x509/kit.ts'
@@ -191,4 +193,11 @@ test('no server, no directory and wrong addresses are told apart', async (t) => 
   rmSync(join(place.directory, 'data', 'admin.token'))
   assert.match((await sealgate(place, ...list, '--data-dir', 'data')).err, /admin\.token: no such file/)
   assert.ok(readFileSync(join(place.directory, 'data', 'tls', 'ca.pem')).length > 0)
+})
+
+test('variables of the commands do not keep a server from starting, mistyped ones do', () => {
+  const read = (name: string) =>
+    readConfig('serve', { flags: {}, environment: { [name]: 'x' }, file: null, workingDirectory: '/' })
+  for (const name of clientVariables) assert.ok(read(name).ok, name)
+  assert.ok(!read('SEALGATE_SERVERS').ok)
 })
