@@ -77,7 +77,7 @@ export function serverContexts(t: TestContext): TlsContexts {
   return new TlsContexts({ certificate: serverCertificate.certificate, privateKey: serverCertificate.key })
 }
 
-function visit(transport: Transport, echo: boolean): Visitor {
+export function visit(transport: Transport, echo: boolean, onHeld?: (bytes: number) => void): Visitor {
   const chunks = new Mailbox<Buffer>()
   const drains = new Mailbox<number>()
   const { promise: ended, resolve } = Promise.withResolvers<TransportEnd>()
@@ -88,6 +88,7 @@ function visit(transport: Transport, echo: boolean): Visitor {
       chunks.put(copy)
     },
     onDrain: () => drains.put(transport.pendingBytes),
+    ...(onHeld === undefined ? {} : { onHeld }),
     onEnd: resolve,
   })
   return { transport, chunks, drains, ended }
