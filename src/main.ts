@@ -7,13 +7,11 @@ import { createMetrics } from './adapters/node/metrics.ts'
 import { nodeRandom } from './adapters/node/random.ts'
 import type { MetricsSource } from './api/parts.ts'
 import type { Api } from './api/server.ts'
-import { type Broker, createBroker } from './broker/broker.ts'
+import { createBroker } from './broker/broker.ts'
 import { defaultSettings } from './broker/core.ts'
-import { type Config, type Endpoint, flagOf, packageVersion, type SettingName } from './config.ts'
+import { type Config, type Endpoint, flagOf, packageVersion } from './config.ts'
 import { AcceptLimiter, plainAddress } from './listeners/accept-limiter.ts'
-import type { DoorOptions, Listening } from './listeners/front.ts'
-import { listenTcp } from './listeners/tcp.ts'
-import { listenTls } from './listeners/tls.ts'
+import { normalizeServerName } from './listeners/server-name.ts'
 import { TlsContexts } from './listeners/tls-context.ts'
 import { openAdminToken } from './main/admin-token.ts'
 import { applyTemplates } from './main/apply-templates.ts'
@@ -21,10 +19,12 @@ import { checkClock, watchClock } from './main/clock-check.ts'
 import { openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
+import { openDoors } from './main/doors.ts'
+import { listenOrExplain } from './main/listen-or-explain.ts'
 import { openManagement } from './main/management.ts'
 import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-file.ts'
 import { openServerCertificate, type ServerCertificateSource } from './main/server-certificate.ts'
-import { codeOf, reasonOf, StartError } from './main/start-error.ts'
+import { reasonOf, StartError } from './main/start-error.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Engine, NodeId } from './ports/engine.ts'
 import type { DecisionFacts, Events } from './ports/events.ts'
@@ -34,6 +34,8 @@ import type { Random } from './ports/random.ts'
 import { openRegistry, type Registry } from './registry/registry.ts'
 
 export { StartError } from './main/start-error.ts'
+
+import { logSessionEnds } from './main/session-logging.ts'
 
 /** The world that a broker runs in. Tests and the simulator bring another one. */
 export interface Adapters {
@@ -84,7 +86,8 @@ export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { rea
  *
  * @throws StartError with one line per cause; nothing is left open then
  */
-export async function start(config: Config, adapters: Adapters): Promise<Running> {
+export async function start(given: Config, adapters: Adapters): Promise<Running> {
+  const config = { ...given, domain: domainOf(given) }
   const { clock, random, log } = adapters
   /** What has to be undone, the last first. */
   const undo: (() => void | Promise<void>)[] = []
@@ -122,6 +125,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     undo.push(
       logDecisions(adapters.events, log, clock, { acceptedToo: config.logLevel === 'debug', tell: tellRefusal }),
     )
+    undo.push(logSessionEnds(adapters.events, log, clock))
     const broker = createBroker({
       settings: {
         ...defaultSettings,
@@ -155,7 +159,10 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     }
     const limiter = new AcceptLimiter(rates, () => clock.monotonicMs())
     const contexts = new TlsContexts(certificate.current)
-    const doors = await openDoors(config, adapters, broker, certificate, contexts, limiter, undo)
+    undo.push(keepCertificateCurrent(certificate, contexts, adapters))
+    const doors = await openDoors(config, { clock, broker, registry: registry.view, contexts, limiter }, (door) =>
+      undo.push(() => door.close()),
+    )
     const https = await openHttps(config, (endpoint) =>
       openManagement(config, endpoint, contexts, {
         ...adapters,
@@ -172,10 +179,10 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
       pid: process.pid,
       version: packageVersion(),
       namespace: defaultNamespaceOf(config, registry),
-      mqtts: doors.mqtts && { host: doors.mqtts.host, port: doors.mqtts.port },
-      wss: null,
-      https: https && { host: https.host, port: https.port },
-      mqttTcp: doors.mqttTcp && { host: doors.mqttTcp.host, port: doors.mqttTcp.port },
+      mqtts: endpointOf(doors.mqtts),
+      wss: endpointOf(doors.wss),
+      https: endpointOf(https),
+      mqttTcp: endpointOf(doors.mqttTcp),
       caFile: certificate.caFile,
       tokenFile: token.file,
       subscriptionId: config.subscriptionId,
@@ -192,7 +199,7 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
     const stop = async (): Promise<void> => {
       log.write('info', 'stopping', {})
       if (readyFile !== null) removeReadyFile(readyFile)
-      for (const door of [doors.mqtts, doors.mqttTcp, https]) door?.stopAccepting()
+      for (const door of [doors.mqtts, doors.wss, doors.mqttTcp, https]) door?.stopAccepting()
       await drain(config.drainTimeout * 1_000)
       await undoAll()
       log.write('info', 'stopped', {})
@@ -211,6 +218,19 @@ export async function start(config: Config, adapters: Adapters): Promise<Running
   }
 }
 
+/** In the spelling of server names, which it is compared with. */
+function domainOf({ domain }: Config): string | null {
+  const normalized = normalizeServerName(domain)
+  if (domain !== null && normalized === null) {
+    throw new StartError([`${flagOf('domain')} ${JSON.stringify(domain)}: not a host name`])
+  }
+  return normalized
+}
+
+function endpointOf(door: Endpoint | null): Endpoint | null {
+  return door && { host: door.host, port: door.port }
+}
+
 /** SHA-256 of the roots that Node.js bundles: registering one of them lets a public CA name every client (S13). */
 function publicRoots(): ReadonlySet<string> {
   return new Set(
@@ -227,60 +247,23 @@ async function openEngine(adapters: Adapters, node: NodeId, directory: string): 
   }
 }
 
-interface Doors {
-  readonly mqtts: Listening | null
-  readonly mqttTcp: Listening | null
-}
-
-async function openDoors(
-  config: Config,
-  adapters: Adapters,
-  broker: Broker,
+/** A made certificate that is about to expire is made anew. Returns how to stop. */
+function keepCertificateCurrent(
   certificate: ServerCertificateSource,
   contexts: TlsContexts,
-  limiter: AcceptLimiter,
-  undo: (() => void | Promise<void>)[],
-): Promise<Doors> {
-  const { clock, log } = adapters
-  const common = {
-    clock,
-    limiter,
-    maximumConnections: config.maximumConnections,
-  }
-  const open = async (
-    name: SettingName & ('mqtts' | 'mqttTcp'),
-    listen: (options: DoorOptions) => Promise<Listening>,
-  ): Promise<Listening | null> => {
-    const endpoint = config[name]
-    if (endpoint === null) return null
-    const listening = await listenOrExplain(name, endpoint.host, endpoint.port, (host) =>
-      listen({ ...common, host, port: endpoint.port }),
-    )
-    undo.push(() => listening.close())
-    return listening
-  }
-  let cancelRenewal = (): void => {}
+  { clock, log }: Pick<Adapters, 'clock' | 'log'>,
+): () => void {
+  let cancel = (): void => {}
   const renew = (): void => {
     const renewed = certificate.renew(clock.now())
     if (renewed !== null) {
       contexts.replaceFallback(renewed)
       log.write('info', 'serverCertificateRenewed', {})
     }
-    cancelRenewal = clock.setTimer(renewalEveryMs, renew)
+    cancel = clock.setTimer(renewalEveryMs, renew)
   }
   renew()
-  undo.push(() => cancelRenewal())
-
-  // Each door turns peers away as soon as it is open; whoever waits for the ready file sees all of them or none.
-  const mqtts = await open('mqtts', (options) =>
-    listenTls(
-      { ...options, contexts, handshakeTimeoutMs: config.handshakeTimeout * 1_000 },
-      (transport) => broker.accept(transport),
-      (failure) => broker.handshakeFailed(failure),
-    ),
-  )
-  const mqttTcp = await open('mqttTcp', (options) => listenTcp(options, (transport) => broker.accept(transport)))
-  return { mqtts, mqttTcp }
+  return () => cancel()
 }
 
 /** Null: there is no management API. */
@@ -288,31 +271,6 @@ async function openHttps(config: Config, open: (endpoint: Endpoint) => Promise<A
   const { https } = config
   if (https === null) return null
   return listenOrExplain('https', https.host, https.port, (host) => open({ host, port: https.port }))
-}
-
-/** A machine without IPv6 has no `::`; all its interfaces are `0.0.0.0`. */
-async function listenOrExplain<Door>(
-  name: SettingName,
-  host: string,
-  port: number,
-  listen: (host: string) => Promise<Door>,
-): Promise<Door> {
-  try {
-    return await listen(host)
-  } catch (error) {
-    const code = codeOf(error)
-    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
-      return listenOrExplain(name, '0.0.0.0', port, listen)
-    }
-    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
-    if (code === 'EADDRINUSE') {
-      throw new StartError([`${flagOf(name)} ${address}: the port is taken; choose another, or 0 for any free one`])
-    }
-    if (code === 'EACCES') {
-      throw new StartError([`${flagOf(name)} ${address}: this user may not open the port; choose one above 1023`])
-    }
-    throw new StartError([`${flagOf(name)} ${address}: ${reasonOf(error)}`], error)
-  }
 }
 
 function defaultNamespaceOf(config: Config, registry: Registry): string | null {

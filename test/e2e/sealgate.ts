@@ -15,6 +15,8 @@ interface Ready {
   readonly pid: number
   readonly namespace: string | null
   readonly mqtts: { readonly host: string; readonly port: number }
+  readonly wss: { readonly host: string; readonly port: number } | null
+  readonly https: { readonly host: string; readonly port: number } | null
   readonly mqttTcp: { readonly host: string; readonly port: number } | null
   readonly caFile: string
   readonly tokenFile: string

@@ -274,3 +274,8 @@ test('S53: on the plain listener everybody is the configured client', async (t) 
   await connected.publishAsync('devices/by-dns.example/x', 'mine', { qos: 1 })
   await assert.rejects(connected.publishAsync('devices/by-subject/x', 'not mine', { qos: 1 }), { code: 0x87 })
 })
+
+test('a domain is compared in lower case; what is no host name is told', async (t) => {
+  const config = configOf('serve', temporaryDirectory(t), { domain: '192.0.2.1' })
+  await assert.rejects(start(config, world()), { lines: ['--domain "192.0.2.1": not a host name'] })
+})

@@ -1,0 +1,32 @@
+import { flagOf, type SettingName } from '../config.ts'
+import { codeOf, reasonOf, StartError } from './start-error.ts'
+
+/**
+ * Opens a listener, or says in one line why it does not. A machine without IPv6 has no `::`; all its interfaces are
+ * `0.0.0.0`.
+ *
+ * @throws StartError
+ */
+export async function listenOrExplain<Door>(
+  name: SettingName,
+  host: string,
+  port: number,
+  listen: (host: string) => Promise<Door>,
+): Promise<Door> {
+  try {
+    return await listen(host)
+  } catch (error) {
+    const code = codeOf(error)
+    if (host === '::' && (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL')) {
+      return listenOrExplain(name, '0.0.0.0', port, listen)
+    }
+    const address = `${host.includes(':') ? `[${host}]` : host}:${port}`
+    if (code === 'EADDRINUSE') {
+      throw new StartError([`${flagOf(name)} ${address}: the port is taken; choose another, or 0 for any free one`])
+    }
+    if (code === 'EACCES') {
+      throw new StartError([`${flagOf(name)} ${address}: this user may not open the port; choose one above 1023`])
+    }
+    throw new StartError([`${flagOf(name)} ${address}: ${reasonOf(error)}`], error)
+  }
+}
