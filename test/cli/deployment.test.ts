@@ -2,7 +2,8 @@ import assert from 'node:assert/strict'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { slicesOf } from '../../src/cli/deployment/slices.ts'
+import fc from 'fast-check'
+import { sliceTemplate } from '../../src/cli/deployment/slices.ts'
 import { type Place, sealgate } from './run.ts'
 import { served } from './server.ts'
 
@@ -199,25 +200,51 @@ test('S21: a template with a private key is not sent', async (t) => {
   assert.ok(!ran.err.includes(key.split('\n')[1] as string))
 })
 
-test('a large template is divided by its clients, so that each part stands by itself', () => {
-  const group = { type: `${type}/clientGroups`, name: 'plant/all', properties: {} }
+function namesOf(text: string): string[] {
+  return (JSON.parse(text).resources as { name: string }[]).map(({ name }) => name)
+}
+
+test('a large template is divided by its clients, and each part is a template by itself', () => {
+  const group = { type: `${type}/clientGroups`, name: 'plant/all', properties: { query: 'a.type = "b"' } }
   const clients = Array.from({ length: 7 }, (_, index) => client(`press-${index}`))
-  const sliced = slicesOf(
-    { parameters: { a: 1 }, resources: [namespace, ...clients, group] },
-    { bytes: 1_000_000, clients: 3 },
-  )
+  const template = { parameters: { a: { '\\"]': [1, '"'] } }, resources: [namespace, ...clients, group], outputs: {} }
+  const sliced = sliceTemplate(JSON.stringify(template), { characters: 1_000_000, clients: 3 })
   assert.ok(sliced !== null)
+  const slices = [...sliced.slices()]
+  assert.deepEqual([sliced.clients, ...slices.map(({ clients: count }) => count)], [7, 3, 3, 1])
   assert.deepEqual(
-    sliced.slices.map(({ clients: count }) => count),
-    [3, 3, 1],
+    slices.map(({ text }) => namesOf(text)),
+    [
+      ['plant', 'plant/all', 'plant/press-0', 'plant/press-1', 'plant/press-2'],
+      ['plant', 'plant/all', 'plant/press-3', 'plant/press-4', 'plant/press-5'],
+      ['plant', 'plant/all', 'plant/press-6'],
+    ],
   )
-  const names = sliced.slices.map(({ template }) =>
-    (template['resources'] as { name: string }[]).map(({ name }) => name),
+  for (const { text } of slices)
+    assert.deepEqual({ ...JSON.parse(text), resources: [] }, { ...template, resources: [] })
+  assert.equal(slices[2]?.labelOf(2), 'clients plant/press-6')
+  assert.equal(sliceTemplate(JSON.stringify({ resources: [namespace] })), null)
+  const commented = `{ /* "resources": [1] */ resources : [ // ]\n ${JSON.stringify(client('a'))} , ], }`
+  assert.equal([...(sliceTemplate(commented)?.slices() ?? [])].length, 1)
+})
+
+test('dividing a text never throws or loops, and keeps every resource once', () => {
+  fc.assert(fc.property(fc.string(), (text) => sliceTemplate(text) === null || true))
+  fc.assert(
+    fc.property(fc.json(), fc.array(fc.json(), { maxLength: 4 }), fc.nat(4), (value, others, count) => {
+      const clients = Array.from({ length: count }, (_, index) => JSON.stringify(client(`c-${index}`)))
+      const text = `{"x":${value},"resources":[${[...others, ...clients].join(',')}],"y":${value}}`
+      const sliced = sliceTemplate(text, { characters: 10, clients: 2 })
+      if (count === 0) assert.equal(sliced, null)
+      const seen = [...(sliced?.slices() ?? [])].flatMap((slice) =>
+        JSON.parse(slice.text).resources.slice(others.length),
+      )
+      assert.deepEqual(
+        seen.map((one: { name: string }) => one.name),
+        clients.map((_, index) => `plant/c-${index}`),
+      )
+    }),
   )
-  assert.deepEqual(names[0], ['plant', 'plant/all', 'plant/press-0', 'plant/press-1', 'plant/press-2'])
-  assert.deepEqual(names.slice(1).flat(), ['plant/press-3', 'plant/press-4', 'plant/press-5', 'plant/press-6'])
-  assert.ok(sliced.slices.every(({ template }) => template['parameters'] !== undefined))
-  assert.equal(slicesOf({ resources: [namespace] }), null)
 })
 
 test('a template beyond one request is checked whole and applied in parts, with progress', async (t) => {
@@ -233,7 +260,7 @@ test('a template beyond one request is checked whole and applied in parts, with 
   assert.equal(await fine(place, 'namespace', 'list'), 'There are no namespaces.\n')
   const ran = await sealgate(place, 'apply', '-f', 'large.json')
   assert.equal(ran.code, 0, ran.err)
-  assert.match(ran.out, /^Applied large\.json in 3 parts: 5500 clients\n$/)
+  assert.match(ran.out, /^Applied large\.json in 6 parts: 5500 clients\n$/)
   assert.match(ran.err, /applied 5,500 of 5,500 clients\n$/)
   assert.equal(JSON.parse(await fine(place, 'namespace', 'client', 'list', '-o', 'json')).length, 5_500)
 

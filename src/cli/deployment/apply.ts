@@ -8,7 +8,7 @@ import { RestFailure } from '../rest/rest-failure.ts'
 import { withClient } from '../rest/with-client.ts'
 import type { Terminal } from '../terminal.ts'
 import { changeLines, countLine, type WhatIfChange } from './changes.ts'
-import { type Sliced, slicesOf } from './slices.ts'
+import { type Slice, type Sliced, sliceTemplate } from './slices.ts'
 import { isObject, type Json, readParameters, readTemplateFile } from './template-file.ts'
 import { unknownProperties } from './unknown-properties.ts'
 
@@ -20,32 +20,37 @@ export interface ApplyOptions extends ScopeOptions {
   readonly output: OutputForm
 }
 
-/** The server takes 25 MiB in one request; the rest of a request needs little. */
-const wholeBytes = 20 * 1_048_576
 /** Above, what would change is not listed before it is done: the list alone would be a large document. */
 const listedResources = 5_000
 const mostWarnings = 20
 
 export async function apply(terminal: Terminal, options: ApplyOptions): Promise<void> {
-  const { template, bytes } = await readTemplateFile(terminal, options.file)
-  const parameters = await readParameters(terminal, options.parameters ?? [], template)
+  const { file } = options
+  const read = await readTemplateFile(terminal, file)
+  // The types of its parameters stand in the template; a large one is not parsed here, and they are text.
+  const parameters = await readParameters(
+    terminal,
+    options.parameters ?? [],
+    read.kind === 'whole' ? read.template : {},
+  )
   await withClient(terminal, options, async (client) => {
     const subscriptionId = await subscriptionOf(client, options)
     const resourceGroup = await groupOf(client, terminal, options)
-    const context = { subscriptionId, resourceGroup, location: 'local' }
-    const { resources } = readOrRefuse(options.file, template, parameters, context)
-    for (const text of unknownProperties(resources).slice(0, mostWarnings))
-      terminal.complain(`warning: ${escapeText(text)}`)
-    const deployments = `/subscriptions/${encodeURIComponent(subscriptionId)}/resourceGroups/${encodeURIComponent(resourceGroup)}/providers/Microsoft.Resources/deployments`
-    const deployment = new Deployment(client, terminal, `${deployments}/sealgate-apply`, parameters, options)
-    const sliced = bytes > wholeBytes ? slicesOf(template) : null
-    if (bytes > wholeBytes && sliced === null) {
+    const group = `/subscriptions/${encodeURIComponent(subscriptionId)}/resourceGroups/${encodeURIComponent(resourceGroup)}`
+    const path = `${group}/providers/Microsoft.Resources/deployments/sealgate-apply`
+    const deployment = new Deployment(client, terminal, path, parameters, options)
+    if (read.kind === 'large') {
+      const sliced = sliceTemplate(read.text)
+      if (sliced !== null) return deployment.applySlices(sliced)
       throw new CommandFailure(
-        `${options.file}: too large for one request, and it has no clients at its top level to divide it by`,
+        `${file}: too large for one request, and it has no clients at its top level to divide it by`,
       )
     }
-    if (sliced === null) await deployment.applyWhole(template)
-    else await deployment.applySlices(sliced)
+    const { template } = read
+    const { resources } = readOrRefuse(file, template, parameters, { subscriptionId, resourceGroup, location: 'local' })
+    for (const text of unknownProperties(resources).slice(0, mostWarnings))
+      terminal.complain(`warning: ${escapeText(text)}`)
+    return deployment.applyWhole(template)
   })
 }
 
@@ -58,8 +63,10 @@ function readOrRefuse(
 ): ReadTemplate {
   const read = readTemplate(template, parameters, context)
   if (read.ok) return read.value
+  const { resources } = template
+  const labelOf = (index: number) => resourceLabel(Array.isArray(resources) ? resources[index] : undefined)
   const lines = read.error.map(({ target, message }) =>
-    withName(`${target === '' ? '' : `${target}: `}${message}`, template),
+    withName(`${target === '' ? '' : `${target}: `}${message}`, labelOf),
   )
   throw new CommandFailure(
     lines.length === 1 ? `${file}: ${lines[0]}` : [`${file}: ${lines.length} problems; nothing was written`, ...lines],
@@ -103,36 +110,33 @@ class Deployment {
   }
 
   /** Everything is validated before the first slice is written. */
-  async applySlices({ slices, clients, others }: Sliced): Promise<void> {
+  async applySlices(sliced: Sliced): Promise<void> {
     const { dryRun = false, prune = false, output, file } = this.#options
+    const { clients } = sliced
     if (prune)
       throw wrongUsage(`--prune: ${file} is too large to be applied in one piece, so what it leaves out is not known`)
     let seen = 0
-    for (const [index, { template, clients: some }] of slices.entries()) {
-      const resources = template['resources'] as readonly unknown[]
-      const whole = index === 0 ? template : { ...template, resources: [...others, ...resources] }
-      await this.#send('POST', '/validate', whole)
-      seen += some
+    let parts = 0
+    for (const slice of sliced.slices()) {
+      await this.#sendSlice('POST', '/validate', slice)
+      seen += slice.clients
+      parts++
       this.#progress('checked', seen, clients)
     }
     let done = 0
-    if (!dryRun) {
-      for (const { template, clients: some } of slices) {
-        try {
-          await this.#send('PUT', '', template)
-        } catch (error) {
-          if (!(error instanceof CommandFailure) || done === 0) throw error
-          const note = `${done} of ${clients} clients were applied; the command may be repeated`
-          throw new CommandFailure([...error.lines, note], error.exitCode, error)
-        }
-        done += some
-        this.#progress('applied', done, clients)
+    for (const slice of dryRun ? [] : sliced.slices()) {
+      try {
+        await this.#sendSlice('PUT', '', slice)
+      } catch (error) {
+        if (!(error instanceof CommandFailure) || done === 0) throw error
+        const note = `${done} of ${clients} clients were applied; the command may be repeated`
+        throw new CommandFailure([...error.lines, note], error.exitCode, error)
       }
+      done += slice.clients
+      this.#progress('applied', done, clients)
     }
     await printResult(this.#terminal, output, { dryRun, clients, applied: done }, () => [
-      dryRun
-        ? 'Nothing was written: this was a dry run'
-        : `Applied ${file} in ${slices.length} parts: ${clients} clients`,
+      dryRun ? 'Nothing was written: this was a dry run' : `Applied ${file} in ${parts} parts: ${clients} clients`,
     ])
   }
 
@@ -148,15 +152,20 @@ class Deployment {
   }
 
   async #send(method: 'PUT' | 'POST', action: string, template: Json): Promise<unknown> {
-    const mode = this.#options.prune === true ? 'Complete' : 'Incremental'
-    const body = { properties: { mode, parameters: this.#parameters, template } }
-    try {
-      return (await this.#client.send({ method, path: this.#path + action, body })).body
-    } catch (error) {
-      if (!(error instanceof RestFailure)) throw error
-      const lines = error.lines.map((line) => withName(line.replace(/^properties\.template\./, ''), template))
-      throw new RestFailure(error.status, error.errorCode, lines)
-    }
+    const body = { properties: { mode: this.#mode, parameters: this.#parameters, template } }
+    const { resources } = template
+    const labelOf = (index: number) => resourceLabel(Array.isArray(resources) ? resources[index] : undefined)
+    return (await this.#client.send({ method, path: this.#path + action, body }).catch(withNames(labelOf))).body
+  }
+
+  async #sendSlice(method: 'PUT' | 'POST', action: string, { text, labelOf }: Slice): Promise<void> {
+    const rest = JSON.stringify({ mode: this.#mode, parameters: this.#parameters }).slice(1)
+    const content = `{"properties":{"template":${text},${rest}}`
+    await this.#client.send({ method, path: this.#path + action, content }).catch(withNames(labelOf))
+  }
+
+  get #mode(): 'Complete' | 'Incremental' {
+    return this.#options.prune === true ? 'Complete' : 'Incremental'
   }
 
   #warn(warnings: unknown): void {
@@ -167,14 +176,28 @@ class Deployment {
   }
 }
 
+type LabelOf = (index: number) => string | null
+
+/** The server's failure with the names of the resources that it tells of. */
+function withNames(labelOf: LabelOf): (error: unknown) => never {
+  return (error) => {
+    if (!(error instanceof RestFailure)) throw error
+    const lines = error.lines.map((line) => withName(line.replace(/^properties\.template\./, ''), labelOf))
+    throw new RestFailure(error.status, error.errorCode, lines)
+  }
+}
+
 /** `resources[3]…` is hard to find; its type and name are not. */
-function withName(line: string, { resources }: Json): string {
+function withName(line: string, labelOf: LabelOf): string {
   return line.replace(/^resources\[(\d+)\]/, (place, index: string) => {
-    const resource = Array.isArray(resources) ? resources[Number(index)] : undefined
-    if (!isObject(resource) || typeof resource['type'] !== 'string' || typeof resource['name'] !== 'string')
-      return place
-    return `${place} (${resource['type'].replace(/^.*\//, '')} ${resource['name']})`
+    const label = labelOf(Number(index))
+    return label === null ? place : `${place} (${label})`
   })
+}
+
+function resourceLabel(resource: unknown): string | null {
+  if (!isObject(resource) || typeof resource['type'] !== 'string' || typeof resource['name'] !== 'string') return null
+  return `${resource['type'].replace(/^.*\//, '')} ${resource['name']}`
 }
 
 function outputLines(outputs: unknown): string[] {

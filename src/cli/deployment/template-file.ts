@@ -7,11 +7,13 @@ import type { Terminal } from '../terminal.ts'
 
 export type Json = Readonly<Record<string, unknown>>
 
-/** A template as it was written. */
-export interface TemplateFile {
-  readonly template: Json
-  readonly bytes: number
-}
+/** What the server takes in one request is 25 MiB, parameters and all. */
+const wholeBytes = 20 * 1_048_576
+
+/** A template as it was written; `large` is JSON that no single request can hold, and stays text. */
+export type TemplateFile =
+  | { readonly kind: 'whole'; readonly template: Json }
+  | { readonly kind: 'large'; readonly text: string }
 
 /** JSON as Azure's tools write it, with comments and trailing commas, or YAML; no key twice (S47), no private key (S21). */
 export async function readTemplateFile(terminal: Terminal, file: string): Promise<TemplateFile> {
@@ -23,14 +25,21 @@ export async function readTemplateFile(terminal: Terminal, file: string): Promis
       'A template describes CA certificates by their CERTIFICATE block alone',
     ])
   }
+  if (octets.length > wholeBytes) {
+    if (isJson(file, text)) return { kind: 'large', text }
+    throw new CommandFailure(`${file}: YAML of more than ${wholeBytes / 1_048_576} MiB; write it as JSON`)
+  }
   const template = await parseDocument(file, text)
   if (!isObject(template)) throw new CommandFailure(`${file}: expected an object with "resources"`)
-  return { template, bytes: octets.length }
+  return { kind: 'whole', template }
+}
+
+function isJson(file: string, text: string): boolean {
+  return /^\.jsonc?$/i.test(extname(file)) || /^\s*[{[]/.test(text)
 }
 
 async function parseDocument(file: string, text: string): Promise<unknown> {
-  const isJson = /^\.jsonc?$/i.test(extname(file)) || /^\s*[{[]/.test(text)
-  if (isJson) {
+  if (isJson(file, text)) {
     const read = parseJson(text, 'template')
     if (read.ok) return read.value
     const { line, column, message } = read.error
@@ -59,7 +68,9 @@ export async function readParameters(terminal: Terminal, words: readonly string[
 }
 
 async function readParametersFile(terminal: Terminal, file: string): Promise<Json> {
-  const { template } = await readTemplateFile(terminal, file)
+  const read = await readTemplateFile(terminal, file)
+  if (read.kind === 'large') throw new CommandFailure(`${file}: too large for a parameters file`)
+  const { template } = read
   const inner = template['parameters']
   return isObject(inner) && ('$schema' in template || 'contentVersion' in template) ? inner : template
 }

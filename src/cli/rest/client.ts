@@ -14,6 +14,8 @@ export interface RestRequest {
   readonly path: string
   readonly query?: Readonly<Record<string, string | undefined>>
   readonly body?: unknown
+  /** Instead of `body`: text that is sent as it is. */
+  readonly content?: string
   readonly ifMatch?: string | null
 }
 
@@ -106,7 +108,8 @@ export class RestClient {
     for (const [name, value] of Object.entries(wanted.query ?? {})) {
       if (value !== undefined) query.set(name, value)
     }
-    const body = wanted.body === undefined ? null : Buffer.from(JSON.stringify(wanted.body), 'utf8')
+    const content = wanted.content ?? (wanted.body === undefined ? null : JSON.stringify(wanted.body))
+    const body = content === null ? null : Buffer.from(content, 'utf8')
     return new Promise((resolve, reject) => {
       // Not as a URL: that would resolve a resource named `..`.
       const outgoing = request({
