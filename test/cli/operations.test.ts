@@ -99,6 +99,13 @@ test('S62 explain judges as the listener does', async (t) => {
   }
 })
 
+test('an authentication method is part of the question', async (t) => {
+  const { place } = await served(t)
+  await plant(place)
+  const args = ['--cert', 'press.pem', '--username', 'press', '--authentication-method', 'SCRAM']
+  assert.match(await fine(place, 'explain', ...args), /^refused: authenticationMethodUnsupported/)
+})
+
 test('--check turns a refusal into exit code 1; what is missing is said', async (t) => {
   const { place } = await served(t)
   await plant(place)

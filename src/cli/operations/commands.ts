@@ -12,6 +12,7 @@ export function addOperationCommands(program: Command, terminal: Terminal): void
     .option('--chain <file>', 'certificates that the client would send after its own')
     .option('--username <name>', 'username in CONNECT')
     .option('--client-id <id>', 'client id in CONNECT')
+    .option('--authentication-method <name>', 'authentication method in CONNECT of MQTT 5')
     .addOption(new Option('--mqtt <version>', 'protocol version').choices(['3.1.1', '5']).default('5'))
     .option('--check', 'exit code 1 if it is refused')
   addScope(explain).action(async (options) => {

@@ -12,6 +12,7 @@ export interface ExplainOptions extends ScopeOptions {
   readonly chain?: string
   readonly username?: string
   readonly clientId?: string
+  readonly authenticationMethod?: string
   readonly mqtt: '3.1.1' | '5'
   readonly check?: boolean
   readonly output: OutputForm
@@ -24,7 +25,7 @@ interface Explained extends DecisionDocument {
 
 /** What a CONNECT with this certificate would be answered, judged by the running server. */
 export async function explain(terminal: Terminal, options: ExplainOptions): Promise<void> {
-  const { cert, chain, username, clientId } = options
+  const { cert, chain, username, clientId, authenticationMethod } = options
   if (cert === undefined && username === undefined) {
     throw wrongUsage('--cert FILE is missing', 'For example: sealgate explain --cert press-7.pem --username press-7')
   }
@@ -34,7 +35,7 @@ export async function explain(terminal: Terminal, options: ExplainOptions): Prom
   await withClient(terminal, options, async (client) => {
     const { path } = await findNamespace(client, terminal, options)
     const protocol = options.mqtt === '5' ? 'MQTT5' : 'MQTT3'
-    const body = { certificate, chain: sent, username, clientId, protocol }
+    const body = { certificate, chain: sent, username, clientId, authenticationMethod, protocol }
     const answer = (await client.send({ method: 'POST', path: `${path}/explain`, body })).body as Explained
     await printResult(terminal, options.output, answer, () => explanationLines(answer, terminal.workingDirectory))
     if (options.check === true && answer.outcome === 'refused') {
