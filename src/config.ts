@@ -55,7 +55,7 @@ export const settings = {
     type: 'optionalPath',
     default: null,
     description:
-      'Written in one step when every listener accepts, removed at stop: JSON with the process id, addresses and files.',
+      'Written in one step when every listener accepts, removed at stop: JSON with the process id, addresses and files. DATA/ready.json holds the same in any case.',
   },
   mqtts: {
     type: 'endpoint',

@@ -105,6 +105,10 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     const nodeId = random.uid() as NodeId
     const engine = await openEngine(adapters, nodeId, directory.path)
     undo.push(() => engine.close())
+    // The directory is ours: what a killed process left there is no longer true.
+    const readyFiles = [directory.file('ready.json'), ...(config.readyFile === null ? [] : [config.readyFile])]
+    const removeReadyFiles = (): void => readyFiles.forEach(removeReadyFile)
+    removeReadyFiles()
     const registry = await openRegistry({
       store: engine.registry,
       random,
@@ -188,17 +192,14 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       subscriptionId: config.subscriptionId,
       resourceGroup: config.resourceGroup,
     }
-    const { readyFile } = config
-    if (readyFile !== null) {
-      writeReadyFile(readyFile, ready)
-      undo.push(() => removeReadyFile(readyFile))
-    }
+    undo.push(removeReadyFiles)
+    for (const file of readyFiles) writeReadyFile(file, ready)
     log.write('info', 'ready', { ...ready })
 
     let stopped: Promise<void> | null = null
     const stop = async (): Promise<void> => {
       log.write('info', 'stopping', {})
-      if (readyFile !== null) removeReadyFile(readyFile)
+      removeReadyFiles()
       for (const door of [doors.mqtts, doors.wss, doors.mqttTcp, https]) door?.stopAccepting()
       await drain(config.drainTimeout * 1_000)
       await undoAll()

@@ -21,14 +21,20 @@ export interface ReadyFile {
   readonly resourceGroup: string
 }
 
+/** @throws StartError */
 export function writeReadyFile(path: string, ready: ReadyFile): void {
   try {
     writeFileAtomically(path, `${JSON.stringify(ready, null, 2)}\n`, 0o644)
   } catch (error) {
-    throw new StartError([`--ready-file ${path}: ${reasonOf(error)}`], error)
+    throw new StartError([`ready file ${path}: ${reasonOf(error)}`], error)
   }
 }
 
+/** @throws StartError when something else stands in its place */
 export function removeReadyFile(path: string): void {
-  rmSync(path, { force: true })
+  try {
+    rmSync(path, { force: true })
+  } catch (error) {
+    throw new StartError([`ready file ${path}: ${reasonOf(error)}`], error)
+  }
 }

@@ -3,8 +3,9 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, before, test } from 'node:test'
+import type { ConnectionOptions } from 'node:tls'
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
-import WebSocket from 'ws'
+import WebSocket, { type ClientOptions } from 'ws'
 import { clientExtensions, issued, type KeyPair, selfSigned } from './openssl.ts'
 import { type SealgateProcess, serve, template } from './sealgate.ts'
 
@@ -131,11 +132,12 @@ test('S51: a page of a foreign origin gains nothing from the certificate; own an
 /** The status of an opening handshake. */
 function statusOf(serverName: string, host: string): Promise<number> {
   return new Promise((resolve, reject) => {
-    const socket = new WebSocket(`wss://localhost:${port}/mqtt`, 'mqtt', {
+    const options: ClientOptions & ConnectionOptions = {
       servername: serverName,
       rejectUnauthorized: false,
       headers: { host },
-    })
+    }
+    const socket = new WebSocket(`wss://localhost:${port}/mqtt`, 'mqtt', options)
     socket.on('open', () => {
       resolve(101)
       socket.terminate()
@@ -165,7 +167,7 @@ test('a stop says goodbye to WebSocket peers as well', async (t) => {
   t.after(() => started.sealgate.child.kill('SIGKILL'))
   const client = await mqtt.connectAsync({
     ...optionsOf('press', 5),
-    port: started.ready.wss?.port,
+    port: started.ready.wss?.port ?? 0,
     ca: readFileSync(started.ready.caFile, 'utf8'),
   })
   t.after(() => client.end(true))

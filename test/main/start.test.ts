@@ -183,6 +183,7 @@ test('the ready file says where everything is; what it names exists', async (t) 
   const running = await started(t, configOf('dev', directory), world())
   const ready: ReadyFile = JSON.parse(readFileSync(join(directory, 'ready.json'), 'utf8'))
   assert.deepEqual(ready, running.ready)
+  assert.deepEqual(JSON.parse(readFileSync(join(directory, 'data', 'ready.json'), 'utf8')), ready)
   assert.deepEqual(Object.keys(ready).sort(), [
     ...['caFile', 'https', 'mqttTcp', 'mqtts', 'namespace', 'pid', 'resourceGroup', 'subscriptionId'],
     ...['tokenFile', 'version', 'wss'],
@@ -278,4 +279,26 @@ test('S53: on the plain listener everybody is the configured client', async (t) 
 test('a domain is compared in lower case; what is no host name is told', async (t) => {
   const config = configOf('serve', temporaryDirectory(t), { domain: '192.0.2.1' })
   await assert.rejects(start(config, world()), { lines: ['--domain "192.0.2.1": not a host name'] })
+})
+
+test('what a killed process left as ready file is gone while the next one starts', async (t) => {
+  const directory = temporaryDirectory(t)
+  const config = configOf('dev', directory)
+  await (await start(config, world())).stop()
+  const left = [join(directory, 'data', 'ready.json'), join(directory, 'ready.json')]
+  for (const file of left) writeFileSync(file, '{"pid":1}')
+  const bad = join(directory, 'bad.json')
+  writeFileSync(bad, '7')
+  await assert.rejects(start({ ...config, apply: [bad] }, world()))
+  for (const file of left) assert.equal(existsSync(file), false)
+})
+
+test('a ready file that cannot be written is one clear line, and nothing stays open', async (t) => {
+  const directory = temporaryDirectory(t)
+  const config = configOf('dev', directory, { readyFile: '.' })
+  await assert.rejects(start(config, world()), (error) => {
+    assert.ok(error instanceof StartError)
+    assert.match(error.message, /^ready file \//)
+    return true
+  })
 })
