@@ -15,7 +15,8 @@ let mqtts: { readonly host: string; readonly port: number }
 let caFile: string
 
 function run(...args: readonly string[]): Promise<Ran> {
-  return sealgateProcess({ directory, environment: { SEALGATE_READY_FILE: 'ready.json' } }, ...args)
+  // The data directory is here, and tells the rest.
+  return sealgateProcess({ directory }, ...args)
 }
 
 async function fine(...args: readonly string[]): Promise<string> {
