@@ -174,9 +174,13 @@ export class Commits {
           this.#clock.setTimer(retryMs, () => this.#send(batch, startedMs, next))
           return
         }
+        // What has gathered behind it is given up with it: a younger message must not be kept without the older one.
+        const behind = this.#open
+        this.#open = null
         this.#underWay = null
         this.#listener.onUnavailable(error)
         this.#settle(batch, false)
+        if (behind !== null) this.#settle(behind, false)
         this.#seal()
       },
     )

@@ -1,6 +1,6 @@
 import { AssertionError } from '../base/assert.ts'
 import { decodePacket } from '../mqtt/decode.ts'
-import { encodePacket } from '../mqtt/encode.ts'
+import { encodePacketWithin } from '../mqtt/encode.ts'
 import { Framer, type FrameSink } from '../mqtt/framer.ts'
 import type { ConnectPacket, Packet, PacketFailure, ProtocolVersion } from '../mqtt/packet.ts'
 import { refusalVersion } from '../mqtt/packets/connect.ts'
@@ -38,6 +38,9 @@ export type Phase =
   | { readonly name: 'closing' }
   | { readonly name: 'closed' }
 
+/** MQTT 5.0 2.1.4: no packet is longer; a client that names no limit takes any. */
+const largestPacketBytes = 268_435_460
+
 /** Why the peer is not read at the moment; several may hold. */
 export const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16, Takeover: 32 } as const
 
@@ -72,6 +75,7 @@ export class Connection
   #work = 0
   #workTurn = 0
   #receivedMs = 0
+  #maximumPacketSizeBytes = largestPacketBytes
   #heldBytes = 0
   #connectBytes = 0
   #keepAliveMs = 0
@@ -231,6 +235,7 @@ export class Connection
       this.end(clientError(ReasonCode.ProtocolError, '[MQTT-3.1.0-1] the first packet is not CONNECT'))
     } else {
       this.version = packet.value.protocolVersion
+      this.#maximumPacketSizeBytes = packet.value.properties.maximumPacketSizeBytes ?? largestPacketBytes
       this.#connectBytes = end - start
       this.#phase = { name: 'authenticating', connect: packet.value }
       this.hold(Hold.Connecting)
@@ -245,8 +250,10 @@ export class Connection
 
   // ------------------------------------------------------------------------------------------- bytes out
 
+  /** A packet that the client would find too large loses its explanations; without them it is not sent [MQTT-3.1.2-24]. */
   send(packet: Packet): void {
-    this.outbox.send(encodePacket(packet, this.version))
+    const bytes = encodePacketWithin(packet, this.version, this.#maximumPacketSizeBytes)
+    if (bytes !== null) this.outbox.send(bytes)
   }
 
   sendAcknowledgement(

@@ -22,6 +22,8 @@ const readBytes = 1 << 20
 interface UnderWay {
   readonly position: Position
   readonly identifier: number
+  /** Null: not sent at all. */
+  readonly qos: 1 | 2 | null
   done: boolean
 }
 
@@ -160,7 +162,7 @@ export class StoredOutgoing {
     if (bound?.isReleased === true) {
       this.#sent = message.position
       this.#bound.delete(key)
-      this.#start(message.position, bound.identifier)
+      this.#start(message.position, bound.identifier, 2)
       session.inflight.restore(bound.identifier, OutgoingState.AwaitingPubcomp, message.body.length)
       session.link.sendAcknowledgement('PUBREL', bound.identifier, ReasonCode.Success)
       return true
@@ -201,7 +203,7 @@ export class StoredOutgoing {
       session.inflight.restore(identifier, state, size)
     }
     if (qos === 1) session.aliases?.sent(this.#forms.topicName, this.#alias)
-    this.#start(message.position, identifier)
+    this.#start(message.position, identifier, qos)
     const { arena, start, end } = this.#forms
     patchPacketIdentifier(arena.bytes, this.#forms.identifierAt, identifier)
     if (bound !== undefined || this.#mayHaveBeenSent(message.position)) setDup(arena.bytes, start)
@@ -247,15 +249,15 @@ export class StoredOutgoing {
     } else this.#forms.select(session.version, qos, message.retain)
   }
 
-  #start(position: Position, identifier: number): void {
-    const entry: UnderWay = { position, identifier, done: false }
+  #start(position: Position, identifier: number, qos: 1 | 2): void {
+    const entry: UnderWay = { position, identifier, qos, done: false }
     this.#underWay.push(entry)
     this.#byIdentifier.set(identifier, entry)
   }
 
   /** Not to be delivered at all: the cursor passes it in its turn. */
   #skip(position: Position): void {
-    this.#underWay.push({ position, identifier: 0, done: true })
+    this.#underWay.push({ position, identifier: 0, qos: null, done: true })
     this.#moveCursor()
   }
 
@@ -290,6 +292,15 @@ export class StoredOutgoing {
     if (entry === undefined) return
     this.#byIdentifier.delete(identifier)
     entry.done = true
+    if (entry.qos === 2) {
+      // The identifier may serve another message before the cursor has passed this one, which must not come back then.
+      this.#services.commits.operate(this.#session.fence, {
+        kind: 'outgoing',
+        position: entry.position,
+        packetIdentifier: identifier,
+        phase: 'done',
+      })
+    }
     this.#moveCursor()
     this.pump()
   }

@@ -11,7 +11,7 @@ const neverJudged = -1
 const remembered = 8
 
 /**
- * A topic that this connection named: parsed when it is made, then authorized; worth something only while the rights it
+ * A topic that this connection named: parsed when it is made, then judged; worth something only while the rights it
  * was granted by are current and its route is valid (S40).
  */
 export class TopicSlot implements Publication {
