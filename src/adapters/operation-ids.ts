@@ -1,8 +1,8 @@
 import { assert } from '../base/assert.ts'
 import type { Commit, CommitResult } from '../ports/engine.ts'
 
-/** Repeats come within one retry or one restart; a busy broker makes some thousand commits per second. */
-const remembered = 65_536
+/** Who repeats a commit makes no other one meanwhile, so a repeat is among the last of few callers. */
+const remembered = 16_384
 
 /** Checked before anything of a commit is applied: what throws later would leave half of it behind. */
 export function assertBodiesExist(commit: Commit): void {

@@ -53,11 +53,12 @@ async function leftovers(engine: EmbeddedEngine): Promise<Readonly<Record<string
     if (engine.statistics()['garbage'] === 0) break
     await new Promise<void>((resolve) => setImmediate(resolve))
   }
-  const { bodies = -1, shares = -1, queue = -1, outgoing = -1, incoming = -1, garbage = -1 } = engine.statistics()
-  return { bodies, shares, queue, outgoing, incoming, garbage }
+  const { bodies = -1, shares = -1, queue = -1, holes = -1 } = engine.statistics()
+  const { outgoing = -1, incoming = -1, garbage = -1 } = engine.statistics()
+  return { bodies, shares, queue, holes, outgoing, incoming, garbage }
 }
 
-const nothing = { bodies: 0, shares: 0, queue: 0, outgoing: 0, incoming: 0, garbage: 0 }
+const nothing = { bodies: 0, shares: 0, queue: 0, holes: 0, outgoing: 0, incoming: 0, garbage: 0 }
 
 test('S28 keys: text keeps its UTF-16 order and comes back exactly, lone surrogates included', () => {
   const any = fc.oneof(
@@ -126,7 +127,7 @@ test('data of another format is refused with one clear line and left as it is', 
   for (let i = 0; i < 2; i++) {
     assert.throws(
       () => openEmbedded({ directory, node: nodeA, clock: fakeClock(start).clock }),
-      (error: Error) => /holds data of format 99; this version reads format 1$/.test(error.message),
+      (error: Error) => /holds data of format 99; this version reads format 2$/.test(error.message),
     )
   }
 })
@@ -150,7 +151,8 @@ test('a body is stored once for all its queues and is gone when the last of them
       })),
     }),
   )
-  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 2, shares: 1, queue: 4 })
+  // One entry per session; the body that is only one session's stands in it.
+  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 1, shares: 1, queue: 3 })
   for (const [i, { fence, record }] of sessions.entries()) {
     assert.equal((await queued(engine, record.uid))[0], 'shared')
     const upTo = (await engine.queue.read(record.uid, null, everything)).at(-1)?.position as Position
@@ -166,12 +168,97 @@ test('a message dropped in the very commit that brought it leaves nothing behind
   const queue = { maximumMessages: 1, maximumBytes: 100, overflow: 'dropOldest' } as const
   const { record, fence } = await open(engine, 'a', { queue })
   await engine.hot.commit(appending(record.uid, '1', '2', '3'))
-  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 1, queue: 1 })
+  assert.deepEqual(await leftovers(engine), { ...nothing, queue: 1 })
   const [last] = await engine.queue.read(record.uid, null, everything)
   await engine.hot.commit(
     commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo: last?.position as Position }] }] }),
   )
   assert.deepEqual(await leftovers(engine), nothing)
+})
+
+test('messages of one turn for the same queues share a body record; many or large ones are cut into several', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const [a, b, c] = await Promise.all(['a', 'b', 'c'].map((id) => open(engine, id)))
+  assert.ok(a && b && c)
+  const bodies = Array.from({ length: 600 }, (_, i) => bytes(`${i}`))
+  const all = bodies.map((_, i) => delivery(i))
+  await engine.hot.commit(
+    commit({
+      bodies,
+      appends: [
+        { session: a.record.uid, messages: all },
+        { session: b.record.uid, messages: all.slice(0, 300) },
+        { session: c.record.uid, messages: all.slice(300) },
+      ],
+    }),
+  )
+  // Two groups of 300, at most 256 in one record.
+  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 4, shares: 4, queue: 3 + 2 + 2 })
+  const names = bodies.map((body) => text(body))
+  assert.deepEqual(await queued(engine, a.record.uid), names)
+  assert.deepEqual(await queued(engine, b.record.uid), names.slice(0, 300))
+  assert.deepEqual(await queued(engine, c.record.uid), names.slice(300))
+  for (const { fence, record } of [a, b, c]) {
+    for (let from: Position | null = null; ; ) {
+      // Cursors that stop in the middle of records.
+      const last: Position | undefined = (await engine.queue.read(record.uid, from, { messages: 100, bytes: 1e9 })).at(
+        -1,
+      )?.position
+      if (last === undefined) break
+      from = last
+      await engine.hot.commit(commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo: last }] }] }))
+    }
+    assert.deepEqual(engine.queue.size(record.uid), { messages: 0, bytes: 0 })
+  }
+  assert.deepEqual(await leftovers(engine), nothing)
+})
+
+test('a queue whose messages are done out of order keeps no record longer than its last message', async (t) => {
+  const directory = folder(t)
+  const engine = engineIn(t, directory)
+  const { record, fence } = await open(engine, 'a')
+  const names = Array.from({ length: 700 }, (_, i) => `${i}`)
+  await engine.hot.commit(
+    commit({
+      bodies: names.map(bytes),
+      appends: [{ session: record.uid, messages: names.map((_, i) => delivery(i)) }],
+    }),
+  )
+  const all = await engine.queue.read(record.uid, null, everything)
+  const done = (numbers: readonly number[]) =>
+    engine.hot.commit(
+      commit({
+        owner: [
+          {
+            fence,
+            operations: numbers.map((n) => ({
+              ...{ kind: 'outgoing', packetIdentifier: n + 1, phase: 'done' },
+              position: all[n]?.position as Position,
+            })),
+          },
+        ] as never,
+      }),
+    )
+  // The second record loses all, the first but its first two.
+  await done(Array.from({ length: 510 }, (_, i) => 511 - i))
+  assert.deepEqual(await leftovers(engine), { ...nothing, queue: 2, holes: 254 })
+  assert.deepEqual(await queued(engine, record.uid), ['0', '1', ...names.slice(512)])
+  await engine.abort()
+  const again = engineIn(t, directory)
+  assert.deepEqual(await queued(again, record.uid), ['0', '1', ...names.slice(512)])
+  assert.equal(again.queue.size(record.uid).messages, 2 + 700 - 512)
+  const owner = await open(again, 'a')
+  const upTo = all[1]?.position as Position
+  await again.hot.commit(commit({ owner: [{ fence: owner.fence, operations: [{ kind: 'acknowledge', upTo }] }] }))
+  assert.deepEqual(await queued(again, record.uid), names.slice(512))
+  assert.equal(again.queue.size(record.uid).messages, 700 - 512)
+  await again.hot.commit(
+    commit({
+      owner: [{ fence: owner.fence, operations: [{ kind: 'acknowledge', upTo: all[699]?.position as Position }] }],
+    }),
+  )
+  assert.deepEqual(await leftovers(again), nothing)
+  assert.deepEqual(again.queue.size(record.uid), { messages: 0, bytes: 0 })
 })
 
 test('whatever ends a session, its messages and exchanges are swept, in steps and over restarts', async (t) => {
@@ -213,7 +300,7 @@ test('whatever ends a session, its messages and exchanges are swept, in steps an
   await purging
   await engine.abort()
   engine = engineIn(t, directory)
-  assert.deepEqual(await leftovers(engine), { ...nothing, bodies: 1, queue: 1 })
+  assert.deepEqual(await leftovers(engine), { ...nothing, queue: 1 })
   assert.deepEqual(await queued(engine, stays.record.uid), ['kept'])
 })
 
@@ -315,7 +402,8 @@ test('after a failure the store itself finds out when it can be written again', 
   assert.equal(engine.health().writable, false)
   fault = null
   await fake.run(1000)
-  for (let i = 0; i < 1000 && !engine.health().writable; i++) await fake.settle()
+  // A real disk is in it.
+  while (!engine.health().writable) await new Promise<void>((resolve) => setImmediate(resolve))
   assert.equal(engine.health().writable, true)
   assert.equal(fake.pendingTimers, 0)
 })
@@ -366,9 +454,9 @@ test('operation ids are forgotten in the end, oldest first', { timeout: 60_000 }
   const engine = engineIn(t, folder(t))
   const first = commit({})
   await engine.hot.commit(first)
-  for (let round = 0; round < 17; round++) {
+  for (let round = 0; round < 5; round++) {
     await Promise.all(Array.from({ length: 4000 }, () => engine.hot.commit(commit({}))))
   }
   const { operations = 0 } = engine.statistics()
-  assert.ok(operations >= 65_000 && operations <= 67_000, `${operations} remembered`)
+  assert.ok(operations >= 16_384 && operations <= 18_000, `${operations} remembered`)
 })

@@ -1,17 +1,25 @@
 import { assert } from '../../base/assert.ts'
+import type { Commit } from '../../ports/engine.ts'
+import { type BundlePlace, bundleBytes, chunkBytes, chunkMessages, encodeBundle } from './chunks.ts'
 import type { Tables } from './database.ts'
 import { numberBytes, readNumber } from './keys.ts'
 import type { Writes } from './writes.ts'
 
+interface FreshBundle {
+  readonly bodies: Uint8Array[]
+  bytes: number
+  holders: number
+}
+
 /**
- * Message bodies, each stored once under a growing number however many queues hold it. How many do is written down only
- * where it is more than one, so a body for one receiver costs no counter.
+ * Bodies that several queues hold, in the course of a transaction. How many chunks hold a bundle is written down only
+ * where it is more than one; when the last of them is gone, so is the bundle.
  */
-export class BodyWork {
+export class BundleWork {
   readonly #tables: Tables
   readonly #writes: Writes
-  readonly #fresh = new Map<number, { readonly bytes: Uint8Array; holders: number }>()
-  /** Holders of stored bodies after this transaction. */
+  readonly #fresh = new Map<number, FreshBundle>()
+  /** Holders of stored bundles after this transaction. */
   readonly #holders = new Map<number, number>()
 
   constructor(tables: Tables, writes: Writes) {
@@ -19,14 +27,33 @@ export class BodyWork {
     this.#writes = writes
   }
 
-  add(number: number, bytes: Uint8Array): void {
-    this.#fresh.set(number, { bytes, holders: 0 })
+  /** Puts the bodies of a commit that several queues get into bundles. @returns by body; null: one queue gets it, or none */
+  gather(commit: Commit, next: () => number): readonly (BundlePlace | null)[] {
+    const groups = groupsOf(commit)
+    if (groups === null) return []
+    const open = new Map<number, { readonly number: number; readonly bundle: FreshBundle }>()
+    return commit.bodies.map((bytes, body) => {
+      const group = groups[body] as number
+      if (group === 0) return null
+      let last = open.get(group)
+      if (
+        last === undefined ||
+        last.bundle.bodies.length >= chunkMessages ||
+        last.bundle.bytes + bytes.length > chunkBytes
+      ) {
+        last = { number: next(), bundle: { bodies: [], bytes: 0, holders: 0 } }
+        open.set(group, last)
+        this.#fresh.set(last.number, last.bundle)
+      }
+      last.bundle.bytes += bytes.length
+      return { bundle: last.number, index: last.bundle.bodies.push(bytes) - 1 }
+    })
   }
 
-  /** One more queue holds a body of this transaction. */
+  /** One more chunk holds a bundle of this transaction. */
   hold(number: number): void {
     const fresh = this.#fresh.get(number)
-    assert(fresh !== undefined, 'only a new body finds new holders')
+    assert(fresh !== undefined, 'only a new bundle finds new holders')
     fresh.holders++
   }
 
@@ -36,16 +63,18 @@ export class BodyWork {
     else this.#holders.set(number, this.#holdersOf(number) - 1)
   }
 
-  /** Bytes of a body that this transaction brought. */
-  fresh(number: number): Uint8Array | undefined {
-    return this.#fresh.get(number)?.bytes
+  /** A body that this transaction brought. */
+  fresh({ bundle, index }: BundlePlace): Uint8Array | undefined {
+    return this.#fresh.get(bundle)?.bodies[index]
   }
 
   flush(): void {
-    const { bodies, shares } = this.#tables
-    for (const [number, { bytes, holders }] of this.#fresh) {
+    const { bodies: table, shares } = this.#tables
+    for (const [number, { bodies, holders }] of this.#fresh) {
       if (holders === 0) continue
-      this.#writes.put(bodies, numberBytes(number), bytes)
+      const value = this.#writes.allocate(bundleBytes(bodies))
+      encodeBundle(bodies, value)
+      this.#writes.put(table, numberBytes(number), value)
       if (holders > 1) this.#writes.put(shares, numberBytes(number), numberBytes(holders))
     }
     for (const [number, holders] of this.#holders) {
@@ -54,8 +83,8 @@ export class BodyWork {
         this.#writes.put(shares, key, numberBytes(holders))
         continue
       }
-      if (shares.doesExist(key)) this.#writes.remove(shares, key)
-      if (holders <= 0) this.#writes.remove(bodies, key)
+      if (shares.getBinaryFast(key) !== undefined) this.#writes.remove(shares, key)
+      if (holders <= 0) this.#writes.remove(table, key)
     }
   }
 
@@ -65,4 +94,43 @@ export class BodyWork {
     const stored = this.#tables.shares.getBinaryFast(numberBytes(number))
     return stored === undefined ? 1 : readNumber(stored, 0)
   }
+}
+
+/**
+ * Bodies that go to the same queues get the same number; 0: to one queue at most. Null: no body goes to two queues.
+ * Each append splits the groups of before into those whose bodies it holds and the rest.
+ */
+function groupsOf({ bodies, appends }: Commit): Int32Array | null {
+  if (appends.length < 2) return null
+  const receivers = new Uint8Array(bodies.length)
+  let isShared = false
+  for (const { messages } of appends) {
+    let last = -1
+    for (const { body } of messages) {
+      if (body === last) continue
+      last = body
+      const count = (receivers[body] as number) + 1
+      if (count === 2) isShared = true
+      if (count <= 2) receivers[body] = count
+    }
+  }
+  if (!isShared) return null
+  const groups = new Int32Array(bodies.length)
+  let next = 1
+  for (const { messages } of appends) {
+    const split = new Map<number, number>()
+    let last = -1
+    for (const { body } of messages) {
+      if (body === last || receivers[body] !== 2) continue
+      last = body
+      const old = groups[body] as number
+      let made = split.get(old)
+      if (made === undefined) {
+        made = next++
+        split.set(old, made)
+      }
+      groups[body] = made
+    }
+  }
+  return groups
 }

@@ -205,7 +205,11 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       read: async (session, after, bounds) =>
         read(() => (isReachable(session) ? store.queues.read(session, after, bounds) : [])),
       tail: (fence, callback) => read(() => kept(store.tails.add(fence, callback))),
-      size: (session) => read(() => (isReachable(session) ? store.queues.size(session) : empty)),
+      size: (session) =>
+        read(() => {
+          const { messages, bytes } = isReachable(session) ? store.queues.stateOf(session) : empty
+          return { messages, bytes }
+        }),
     },
     retained: {
       topics: (callback) =>

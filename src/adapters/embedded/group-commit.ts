@@ -19,8 +19,8 @@ const mostJobs = 4096
 const mostWrites = 30_000
 const mostBytes = 16 * 1024 * 1024
 
-/** Remembered on disk a little longer than in memory, and forgotten in one go. */
-const mostOperationKeys = 65_536
+/** Remembered on disk as long as in memory at least, and forgotten in one go. */
+const mostOperationKeys = 16_384
 const forgottenAtOnce = 1024
 
 export interface GroupCommitOptions {
@@ -148,7 +148,7 @@ export class GroupCommit {
     store.sequence = unit.sequence
     store.revision = unit.revision
     for (const change of unit.changes) store.sessions.apply(change)
-    for (const { uid, messages, bytes } of unit.queues.values()) store.queues.setSize(uid, { messages, bytes })
+    for (const queue of unit.queues.values()) store.queues.setState(queue.uid, queue.state())
     for (const uid of unit.lost) store.queues.forget(uid)
     for (const { opId, mark, result } of unit.operations) store.operations.remember(opId, mark, result)
     for (const effect of unit.effects) {

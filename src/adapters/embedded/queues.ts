@@ -1,98 +1,219 @@
-import type {
-  Append,
-  InflightState,
-  OutgoingInflight,
-  Position,
-  QueuedMessage,
-  QueueLimits,
-  SessionUid,
-} from '../../ports/engine.ts'
-import { comparePositions } from '../positions.ts'
+import type { OutgoingInflight, Position, QueuedMessage, SessionUid } from '../../ports/engine.ts'
+import {
+  type ChunkHead,
+  type ChunkMessage,
+  chunkMessages,
+  comparePlaces,
+  decodeBundle,
+  decodeChunk,
+  decodeHead,
+  lastOf,
+  lengthAt,
+  type Place,
+} from './chunks.ts'
 import type { Tables } from './database.ts'
-import { behind, queueKey, uidBytes } from './keys.ts'
-import { decodePosition, decodeReference, positionOf, type Reference } from './records.ts'
+import { behind, numberBytes, queueKey, readNumber, uidBytes } from './keys.ts'
+import { decodeCursor, decodePosition } from './records.ts'
 
 export interface QueueSize {
   readonly messages: number
   readonly bytes: number
 }
 
+/** What is known of one durable queue without reading it. Replaced as a whole by the transaction that changes it. */
+export interface QueueState extends QueueSize {
+  /** The owner's cursor; null: nothing is acknowledged yet. */
+  readonly acknowledged: Place | null
+  /** Everything up to here was dropped or done, whatever the cursor says. */
+  readonly floor: Place | null
+  /** Messages behind cursor and floor that are gone. */
+  readonly holes: number
+  /** By Packet Identifier. */
+  readonly outgoing: ReadonlyMap<number, OutgoingInflight>
+  /** The first chunks in order, so that whoever keeps up needs no look at the disk. */
+  readonly front: readonly ChunkHead[]
+  /** Chunks up to here are in `front`, or gone. */
+  readonly knownTo: Place | null
+  /** True: there are no other chunks. */
+  readonly isWhole: boolean
+}
+
+/** Chunks that are known in advance per queue. */
+export const frontChunks = 32
+
 /** Durable queues, read. Every walk ends in the turn it began in. */
 export class QueueReader {
   readonly #tables: Tables
-  /** Sizes of the queues that were asked for since the start; the others are not counted before somebody asks. */
-  readonly #sizes = new Map<SessionUid, QueueSize>()
+  /** Queues that were asked for since the start; the others are not looked at before somebody asks. */
+  readonly #states = new Map<SessionUid, QueueState>()
 
   constructor(tables: Tables) {
     this.#tables = tables
   }
 
-  size(uid: SessionUid): QueueSize {
-    const known = this.#sizes.get(uid)
-    if (known !== undefined) return known
-    let messages = 0
-    let bytes = 0
-    for (const { length } of this.references(uid, null)) {
-      messages++
-      bytes += length
-    }
-    const size = { messages, bytes }
-    this.#sizes.set(uid, size)
-    return size
+  get known(): number {
+    return this.#states.size
   }
 
-  setSize(uid: SessionUid, size: QueueSize): void {
-    this.#sizes.set(uid, size)
+  stateOf(uid: SessionUid): QueueState {
+    const known = this.#states.get(uid)
+    if (known !== undefined) return known
+    const state = this.#load(uid)
+    this.#states.set(uid, state)
+    return state
+  }
+
+  /** A session that was just made: nothing has to be looked for. */
+  begin(uid: SessionUid): void {
+    if (!this.#states.has(uid)) this.#states.set(uid, emptyQueue)
+  }
+
+  setState(uid: SessionUid, state: QueueState): void {
+    this.#states.set(uid, state)
   }
 
   forget(uid: SessionUid): void {
-    this.#sizes.delete(uid)
+    this.#states.delete(uid)
   }
 
-  /** References behind `after` in order. */
-  *references(uid: SessionUid, after: Position | null, upTo: Position | null = null): Generator<Reference> {
-    const prefix = uidBytes(uid)
-    const start = after === null ? prefix : queueKey(prefix, Number(after.entry), after.index + 1)
-    const end = upTo === null ? behind(prefix) : queueKey(prefix, Number(upTo.entry), upTo.index + 1)
-    for (const { key, value } of this.#tables.queue.getRange({ start, end })) {
-      yield decodeReference(key as Buffer, value as Buffer)
-    }
-  }
-
-  reference(uid: SessionUid, position: Position): Reference | undefined {
-    const key = queueKey(uidBytes(uid), Number(position.entry), position.index)
-    const value = this.#tables.queue.getBinary(key)
-    return value && decodeReference(key, value)
-  }
-
-  read(uid: SessionUid, after: Position | null, bounds: QueueSize): QueuedMessage[] {
-    const found: QueuedMessage[] = []
+  #load(uid: SessionUid): QueueState {
+    const stored = this.#tables.cursors.getBinary(uidBytes(uid))
+    const { acknowledged, floor } = stored === undefined ? nowhere : decodeCursor(stored)
+    const done = later(acknowledged, floor)
+    let messages = 0
     let bytes = 0
-    if (bounds.messages === 0) return found
-    for (const reference of this.references(uid, after)) {
-      bytes += reference.length
-      if (found.length > 0 && bytes > bounds.bytes) break
-      found.push(this.#message(reference))
-      if (found.length >= bounds.messages) break
+    const front: ChunkHead[] = []
+    let isWhole = true
+    for (const [head, value] of this.#chunks(uid, null)) {
+      if (front.length < frontChunks) front.push(head)
+      else isWhole = false
+      if (done !== null && head.entry <= done.entry) {
+        const gone = head.entry < done.entry ? head.count : Math.max(0, done.index - head.first + 1)
+        for (let place = 0; place < Math.min(gone, head.count); place++) {
+          messages--
+          bytes -= lengthAt(value, place)
+        }
+      }
+      messages += head.count
+      bytes += head.bytes
+    }
+    let holes = 0
+    for (const key of this.#holeKeys(uid, null)) {
+      holes++
+      const place = { entry: readNumber(key, 16), index: key.readUInt32BE(24) }
+      if (done !== null && comparePlaces(place, done) <= 0) continue
+      messages--
+      bytes -= this.#lengthAt(uid, place)
+    }
+    const last = front.at(-1)
+    const knownTo = last === undefined ? null : lastOf(last)
+    return { messages, bytes, acknowledged, floor, holes, outgoing: this.#outgoing(uid), front, knownTo, isWhole }
+  }
+
+  /** Heads of chunks whose first message is behind `after`. */
+  heads(uid: SessionUid, after: Place | null, limit: number): ChunkHead[] {
+    const found: ChunkHead[] = []
+    for (const [head] of this.#chunks(uid, after)) {
+      found.push(head)
+      if (found.length >= limit) break
     }
     return found
   }
 
-  cursor(uid: SessionUid): Position | null {
-    const stored = this.#tables.cursors.getBinary(uidBytes(uid))
-    return stored === undefined ? null : decodePosition(stored).position
+  chunk(uid: SessionUid, { entry, first }: ChunkHead): Buffer {
+    const value = this.#tables.queue.getBinary(queueKey(uidBytes(uid), entry, first))
+    if (value === undefined) throw new Error('a queue has lost a chunk')
+    return value
   }
 
-  outgoing(uid: SessionUid): Map<number, OutgoingInflight> {
-    const found = new Map<number, OutgoingInflight>()
-    for (const [packetIdentifier, value] of this.#packets(this.#tables.outgoing, uid)) {
-      found.set(packetIdentifier, { packetIdentifier, ...decodePosition(value) })
+  /** The chunk that holds this place. */
+  headAt(uid: SessionUid, place: Place): ChunkHead | null {
+    const start = queueKey(uidBytes(uid), place.entry, place.index)
+    for (const { key, value } of this.#tables.queue.getRange({ start, reverse: true, limit: 1 })) {
+      if (Buffer.compare((key as Buffer).subarray(0, 24), start.subarray(0, 24)) !== 0) return null
+      const head = decodeHead(key as Buffer, value as Buffer)
+      return comparePlaces(lastOf(head), place) < 0 ? null : head
+    }
+    return null
+  }
+
+  /** Indexes of the messages of this chunk that are gone although those before them may not be. */
+  holesIn(uid: SessionUid, head: ChunkHead): Set<number> {
+    const found = new Set<number>()
+    for (const key of this.#holeKeys(uid, head)) found.add(key.readUInt32BE(24))
+    return found
+  }
+
+  read(uid: SessionUid, after: Position | null, bounds: QueueSize): QueuedMessage[] {
+    const found: QueuedMessage[] = []
+    if (bounds.messages === 0) return found
+    const state = this.stateOf(uid)
+    const asked = after === null ? null : { entry: Number(after.entry), index: after.index }
+    const from = later(later(state.acknowledged, state.floor), asked)
+    const bundles = new Map<number, readonly Uint8Array[]>()
+    let bytes = 0
+    for (const [head, value] of this.#chunks(uid, from === null ? null : this.#chunkBefore(uid, from))) {
+      if (from !== null && comparePlaces(lastOf(head), from) <= 0) continue
+      const holes = state.holes === 0 ? noHoles : this.holesIn(uid, head)
+      for (const message of decodeChunk(head, value)) {
+        const place = { entry: head.entry, index: message.index }
+        if ((from !== null && comparePlaces(place, from) <= 0) || holes.has(message.index)) continue
+        bytes += message.length
+        if (found.length > 0 && bytes > bounds.bytes) return found
+        found.push({ ...message.delivery, position: positionOf(place), body: this.#body(message, bundles) })
+        if (found.length >= bounds.messages) return found
+      }
     }
     return found
   }
 
   incoming(uid: SessionUid): Map<number, Uint8Array> {
     return new Map(this.#packets(this.#tables.incoming, uid))
+  }
+
+  #lengthAt(uid: SessionUid, place: Place): number {
+    const head = this.headAt(uid, place)
+    return head === null ? 0 : lengthAt(this.chunk(uid, head), place.index - head.first)
+  }
+
+  #outgoing(uid: SessionUid): ReadonlyMap<number, OutgoingInflight> {
+    let found: Map<number, OutgoingInflight> | null = null
+    for (const [packetIdentifier, value] of this.#packets(this.#tables.outgoing, uid)) {
+      found ??= new Map()
+      found.set(packetIdentifier, { packetIdentifier, ...decodePosition(value) })
+    }
+    return found ?? nothingOutgoing
+  }
+
+  /** A place from which a walk meets the chunk that holds `place`, and not many before it. */
+  #chunkBefore(uid: SessionUid, place: Place): Place | null {
+    if (place.index < chunkMessages) return { entry: place.entry - 1, index: 0xffff_ffff }
+    const head = this.headAt(uid, place)
+    if (head === null) return place
+    return head.first === 0
+      ? { entry: place.entry - 1, index: 0xffff_ffff }
+      : { entry: place.entry, index: head.first - 1 }
+  }
+
+  /** Chunks whose first message is behind `after`, in order. */
+  *#chunks(uid: SessionUid, after: Place | null): Generator<[ChunkHead, Buffer]> {
+    const prefix = uidBytes(uid)
+    const start =
+      after === null
+        ? prefix
+        : after.index === 0xffff_ffff
+          ? queueKey(prefix, after.entry + 1, 0)
+          : queueKey(prefix, after.entry, after.index + 1)
+    for (const { key, value } of this.#tables.queue.getRange({ start, end: behind(prefix) })) {
+      yield [decodeHead(key as Buffer, value as Buffer), value as Buffer]
+    }
+  }
+
+  *#holeKeys(uid: SessionUid, head: ChunkHead | null): Generator<Buffer> {
+    const prefix = uidBytes(uid)
+    const start = head === null ? prefix : queueKey(prefix, head.entry, head.first)
+    const end = head === null ? behind(prefix) : queueKey(prefix, head.entry, head.first + head.count)
+    for (const key of this.#tables.holes.getKeys({ start, end })) yield key as Buffer
   }
 
   *#packets(table: Tables['outgoing'], uid: SessionUid): Generator<[number, Buffer]> {
@@ -102,136 +223,44 @@ export class QueueReader {
     }
   }
 
-  #message(reference: Reference): QueuedMessage {
-    const key = Buffer.allocUnsafe(8)
-    key.writeUInt32BE(Math.floor(reference.body / 0x1_0000_0000), 0)
-    key.writeUInt32BE(reference.body % 0x1_0000_0000, 4)
-    const body = this.#tables.bodies.getBinary(key)
-    if (body === undefined) throw new Error('a queued message has lost its body')
-    return { ...reference.delivery, position: positionOf(reference), body: plainBytes(body) }
+  #body({ shared, body }: ChunkMessage, bundles: Map<number, readonly Uint8Array[]>): Uint8Array {
+    if (shared === null) return plainBytes(body as Buffer)
+    let bodies = bundles.get(shared.bundle)
+    if (bodies === undefined) {
+      const value = this.#tables.bodies.getBinary(numberBytes(shared.bundle))
+      if (value === undefined) throw new Error('a queued message has lost its body')
+      bodies = decodeBundle(value)
+      bundles.set(shared.bundle, bodies)
+    }
+    return plainBytes(bodies[shared.index] as Buffer)
   }
+}
+
+const noHoles: ReadonlySet<number> = new Set()
+const nowhere = { acknowledged: null, floor: null }
+const nothingOutgoing: ReadonlyMap<number, OutgoingInflight> = new Map()
+
+export const emptyQueue: QueueState = {
+  ...nowhere,
+  messages: 0,
+  bytes: 0,
+  holes: 0,
+  outgoing: nothingOutgoing,
+  front: [],
+  knownTo: null,
+  isWhole: true,
+}
+
+export function later(a: Place | null, b: Place | null): Place | null {
+  if (a === null) return b
+  return b === null || comparePlaces(a, b) >= 0 ? a : b
+}
+
+export function positionOf({ entry, index }: Place): Position {
+  return { entry: BigInt(entry), index }
 }
 
 /** The store's bytes without the methods of a Buffer, which callers must not come to rely on. */
 export function plainBytes(bytes: Buffer): Uint8Array {
   return new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length)
-}
-
-/** One session's queue and exchanges in the course of a transaction. */
-export class QueueWork {
-  readonly uid: SessionUid
-  readonly #reader: QueueReader
-  readonly #appended: Reference[] = []
-  readonly #removed = new Set<string>()
-  readonly #outgoing = new Map<number, OutgoingInflight | null>()
-  readonly #incoming = new Map<number, Uint8Array | null>()
-  #cursor: Position | null | undefined
-  messages: number
-  bytes: number
-
-  constructor(uid: SessionUid, reader: QueueReader) {
-    this.uid = uid
-    this.#reader = reader
-    const { messages, bytes } = reader.size(uid)
-    this.messages = messages
-    this.bytes = bytes
-  }
-
-  get appended(): readonly Reference[] {
-    return this.#appended
-  }
-
-  get cursor(): Position | null {
-    if (this.#cursor === undefined) this.#cursor = this.#reader.cursor(this.uid)
-    return this.#cursor
-  }
-
-  push(reference: Reference): void {
-    this.#appended.push(reference)
-    this.messages++
-    this.bytes += reference.length
-  }
-
-  /** References in order with what this transaction did to them. */
-  *all(upTo: Position | null = null): Generator<Reference> {
-    if (this.messages > this.#appended.length) {
-      for (const reference of this.#reader.references(this.uid, null, upTo)) {
-        if (!this.#removed.has(placeOf(reference))) yield reference
-      }
-    }
-    for (const reference of [...this.#appended]) {
-      if (upTo === null || comparePositions(positionOf(reference), upTo) <= 0) yield reference
-    }
-  }
-
-  find(position: Position): Reference | undefined {
-    const entry = Number(position.entry)
-    const fresh = this.#appended.find((reference) => reference.entry === entry && reference.index === position.index)
-    if (fresh !== undefined) return fresh
-    const stored = this.#reader.reference(this.uid, position)
-    return stored !== undefined && !this.#removed.has(placeOf(stored)) ? stored : undefined
-  }
-
-  /** True: it is stored and has to be removed there; false: it was of this transaction and will not be written. */
-  remove(reference: Reference): boolean {
-    this.messages--
-    this.bytes -= reference.length
-    const fresh = this.#appended.indexOf(reference)
-    if (fresh >= 0) {
-      this.#appended.splice(fresh, 1)
-      return false
-    }
-    this.#removed.add(placeOf(reference))
-    return true
-  }
-
-  setCursor(position: Position): void {
-    this.#cursor = position
-  }
-
-  setOutgoing(packetIdentifier: number, state: OutgoingInflight | null): void {
-    this.#outgoing.set(packetIdentifier, state)
-  }
-
-  setIncoming(packetIdentifier: number, body: Uint8Array | null): void {
-    this.#incoming.set(packetIdentifier, body)
-  }
-
-  outgoing(): OutgoingInflight[] {
-    const all = new Map<number, OutgoingInflight | null>(this.#reader.outgoing(this.uid))
-    for (const [packetIdentifier, state] of this.#outgoing) all.set(packetIdentifier, state)
-    return [...all.values()].filter((state) => state !== null)
-  }
-
-  inflight(): InflightState {
-    const incoming = new Map<number, Uint8Array | null>(this.#reader.incoming(this.uid))
-    for (const [packetIdentifier, body] of this.#incoming) incoming.set(packetIdentifier, body)
-    return {
-      acknowledged: this.cursor,
-      outgoing: this.outgoing().sort((a, b) => comparePositions(a.position, b.position)),
-      incoming: [...incoming].flatMap(([packetIdentifier, body]) =>
-        body === null ? [] : [{ packetIdentifier, body: new Uint8Array(body) }],
-      ),
-    }
-  }
-
-  isTooLong(limits: QueueLimits): boolean {
-    return this.messages > limits.maximumMessages || this.bytes > limits.maximumBytes
-  }
-}
-
-export function placeOf(reference: { readonly entry: number | bigint; readonly index: number }): string {
-  return `${reference.entry}.${reference.index}`
-}
-
-/** The entries of one append, in the order of its messages. */
-export function referencesOf(
-  append: Append,
-  entry: number,
-  bodies: readonly { readonly number: number; readonly length: number }[],
-): Reference[] {
-  return append.messages.map(({ body, ...delivery }, index) => {
-    const stored = bodies[body] as { readonly number: number; readonly length: number }
-    return { entry, index, body: stored.number, length: stored.length, delivery }
-  })
 }

@@ -5,8 +5,6 @@ import type {
   NodeId,
   OutgoingInflight,
   Position,
-  QualityOfService,
-  QueuedDelivery,
   QueueLimits,
   SessionOwner,
   SessionRecord,
@@ -15,6 +13,7 @@ import type {
   StoredSubscription,
 } from '../../ports/engine.ts'
 import type { SessionEntry } from '../session-table.ts'
+import type { Place } from './chunks.ts'
 import { readNumber, writeNumber } from './keys.ts'
 
 /**
@@ -22,78 +21,55 @@ import { readNumber, writeNumber } from './keys.ts'
  * record. What these functions cannot read makes the start fail; nothing is guessed.
  */
 
-// ------------------------------------------------------------------------------------------------- queue references
-
-/** One message in one queue: where its body is, and what differs per receiver. */
-export interface Reference {
-  readonly entry: number
-  readonly index: number
-  readonly body: number
-  readonly length: number
-  readonly delivery: Omit<QueuedDelivery, 'body'>
-}
-
-const retainFlag = 0x04
-const expiryFlag = 0x08
-const referenceVersion = 0x10
-
-/** `[version and flags][body][length][expiry?][subscription identifiers …]` */
-export function encodeReference({ body, length, delivery }: Reference): Buffer {
-  const { qos, retain, expiresAt, subscriptionIdentifiers } = delivery
-  const bytes = Buffer.allocUnsafe(13 + (expiresAt === null ? 0 : 8) + subscriptionIdentifiers.length * 4)
-  bytes[0] = referenceVersion | qos | (retain ? retainFlag : 0) | (expiresAt === null ? 0 : expiryFlag)
-  writeNumber(bytes, body, 1)
-  bytes.writeUInt32BE(length, 9)
-  let at = 13
-  if (expiresAt !== null) at = bytes.writeDoubleBE(expiresAt, at)
-  for (const identifier of subscriptionIdentifiers) at = bytes.writeUInt32BE(identifier, at)
-  return bytes
-}
-
-export function decodeReference(key: Buffer, value: Buffer): Reference {
-  const flags = value[0] ?? 0
-  if ((flags & 0xf0) !== referenceVersion) throw new Error('a queue entry of an unknown version')
-  let at = 13
-  const expires = (flags & expiryFlag) !== 0
-  const expiresAt = expires ? unixMillis(value.readDoubleBE(at)) : null
-  if (expires) at += 8
-  const subscriptionIdentifiers: number[] = []
-  for (; at < value.length; at += 4) subscriptionIdentifiers.push(value.readUInt32BE(at))
-  return {
-    entry: readNumber(key, 16),
-    index: key.readUInt32BE(24),
-    body: readNumber(value, 1),
-    length: value.readUInt32BE(9),
-    delivery: {
-      qos: (flags & 0x03) as QualityOfService,
-      retain: (flags & retainFlag) !== 0,
-      expiresAt,
-      subscriptionIdentifiers,
-    },
-  }
-}
-
-export function positionOf(reference: { readonly entry: number; readonly index: number }): Position {
-  return { entry: BigInt(reference.entry), index: reference.index }
-}
-
 // ------------------------------------------------------------------------------------------------- positions
+
+const positionVersion = 0x10
 
 /** `[version and phase][entry][index]` */
 export function encodePosition(position: Position, phase: OutgoingInflight['phase'] = 'sent'): Buffer {
   const bytes = Buffer.allocUnsafe(13)
-  bytes[0] = referenceVersion | (phase === 'released' ? 1 : 0)
+  bytes[0] = positionVersion | (phase === 'released' ? 1 : 0)
   writeNumber(bytes, Number(position.entry), 1)
   bytes.writeUInt32BE(position.index, 9)
   return bytes
 }
 
 export function decodePosition(bytes: Buffer): { readonly position: Position; readonly phase: 'sent' | 'released' } {
-  if (((bytes[0] ?? 0) & 0xf0) !== referenceVersion) throw new Error('a position of an unknown version')
+  if (((bytes[0] ?? 0) & 0xf0) !== positionVersion) throw new Error('a position of an unknown version')
   return {
     position: { entry: BigInt(readNumber(bytes, 1)), index: bytes.readUInt32BE(9) },
     phase: ((bytes[0] ?? 0) & 1) === 0 ? 'sent' : 'released',
   }
+}
+
+const cursorVersion = 0x20
+const acknowledgedFlag = 1
+const floorFlag = 2
+
+/** `[version and flags][acknowledged up to][nothing left up to]`, each `[entry][index]` and only when there is one. */
+export function encodeCursor(acknowledged: Place | null, floor: Place | null): Buffer {
+  const bytes = Buffer.allocUnsafe(1 + (acknowledged === null ? 0 : 12) + (floor === null ? 0 : 12))
+  bytes[0] = cursorVersion | (acknowledged === null ? 0 : acknowledgedFlag) | (floor === null ? 0 : floorFlag)
+  let at = 1
+  for (const place of [acknowledged, floor]) {
+    if (place === null) continue
+    writeNumber(bytes, place.entry, at)
+    at = bytes.writeUInt32BE(place.index, at + 8)
+  }
+  return bytes
+}
+
+export function decodeCursor(bytes: Buffer): { readonly acknowledged: Place | null; readonly floor: Place | null } {
+  const flags = bytes[0] ?? 0
+  if ((flags & 0xf0) !== cursorVersion) throw new Error('a cursor of an unknown version')
+  let at = 1
+  const next = (flag: number): Place | null => {
+    if ((flags & flag) === 0) return null
+    const place = { entry: readNumber(bytes, at), index: bytes.readUInt32BE(at + 8) }
+    at += 12
+    return place
+  }
+  return { acknowledged: next(acknowledgedFlag), floor: next(floorFlag) }
 }
 
 // ------------------------------------------------------------------------------------------------- sessions

@@ -1,7 +1,7 @@
 import type { SessionUid } from '../../ports/engine.ts'
+import { decodeHead } from './chunks.ts'
 import type { GroupCommit } from './group-commit.ts'
-import { behind, queueKey } from './keys.ts'
-import { decodeReference } from './records.ts'
+import { behind } from './keys.ts'
 import type { Store } from './store.ts'
 import type { Unit } from './unit.ts'
 
@@ -51,19 +51,18 @@ export class Sweeper {
 
   /** False: nothing is left. */
   #step(unit: Unit): boolean {
-    const { garbage, queue, outgoing, incoming, cursors } = this.#store.tables
+    const { garbage, queue, holes, outgoing, incoming, cursors } = this.#store.tables
     const next = [...garbage.getKeys({ limit: 1 })][0]
     if (next === undefined) return false
     const prefix = Buffer.from(next)
     const range = { start: prefix, end: behind(prefix), limit: stepSize }
     let removed = 0
     for (const { key, value } of queue.getRange(range)) {
-      const { body, entry, index } = decodeReference(key as Buffer, value as Buffer)
-      unit.bodies.release(body)
-      unit.writes.remove(queue, queueKey(prefix, entry, index))
+      for (const bundle of decodeHead(key as Buffer, value as Buffer).bundles) unit.bundles.release(bundle)
+      unit.writes.remove(queue, Buffer.from(key))
       removed++
     }
-    for (const table of [outgoing, incoming]) {
+    for (const table of [holes, outgoing, incoming]) {
       for (const key of table.getKeys(range)) {
         unit.writes.remove(table, Buffer.from(key))
         removed++

@@ -9,7 +9,6 @@ import type {
   OpenSession,
   Position,
   QueuedMessage,
-  QueueLimits,
   RegistryWrite,
   RetainChange,
   Revision,
@@ -17,12 +16,12 @@ import type {
 } from '../../ports/engine.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
-import { comparePositions } from '../positions.ts'
 import { losesMessages, routeChange, type SessionChange } from '../session-table.ts'
-import { BodyWork } from './bodies.ts'
-import { packetKey, queueKey, uidBytes } from './keys.ts'
-import { placeOf, QueueWork, referencesOf } from './queues.ts'
-import { bodyElsewhere, encodePosition, encodeReference, positionOf, type Reference } from './records.ts'
+import { BundleWork } from './bodies.ts'
+import { uidBytes } from './keys.ts'
+import { QueueWork } from './queue-work.ts'
+import { positionOf } from './queues.ts'
+import { bodyElsewhere } from './records.ts'
 import { RegistryWork } from './registry.ts'
 import { RetainedWork } from './retained.ts'
 import type { Store } from './store.ts'
@@ -40,7 +39,7 @@ export class Unit {
   readonly lost = new Set<SessionUid>()
   readonly wills = new Map<SessionUid, Uint8Array>()
   readonly operations: { readonly opId: string; readonly mark: string; readonly result: CommitResult }[] = []
-  readonly bodies: BodyWork
+  readonly bundles: BundleWork
   sequence: number
   revision: Revision
   readonly #store: Store
@@ -52,7 +51,7 @@ export class Unit {
     this.#store = store
     this.sequence = store.sequence
     this.revision = store.revision
-    this.bodies = new BodyWork(store.tables, this.writes)
+    this.bundles = new BundleWork(store.tables, this.writes)
     this.#registry = new RegistryWork(store.registry, store.tables, this.writes)
     this.#retained = new RetainedWork(store.tables, this.writes)
   }
@@ -104,12 +103,16 @@ export class Unit {
     this.changes.push(change)
     const route = routeChange(change)
     if (route !== null) this.effects.push(() => this.#store.routeChanges.call(route))
+    const { before, after } = change
+    if (before === null && after?.queue === 'stored') {
+      this.effects.push(() => this.#store.queues.begin(after.record.uid))
+    }
     if (change.before?.queue === 'stored' && losesMessages(change)) this.#lose(change.before.record.uid)
   }
 
   /** The queue is unreachable from here on; its entries are removed little by little. */
   #lose(uid: SessionUid): void {
-    for (const { body } of this.queues.get(uid)?.appended ?? []) this.bodies.release(body)
+    this.queues.get(uid)?.abandon()
     this.queues.delete(uid)
     this.lost.add(uid)
     this.writes.put(this.#store.tables.garbage, uidBytes(uid), mark)
@@ -118,7 +121,10 @@ export class Unit {
   // ------------------------------------------------------------------------------------------------ messages
 
   queue(uid: SessionUid): QueueWork {
-    const work = this.queues.get(uid) ?? new QueueWork(uid, this.#store.queues)
+    const known = this.queues.get(uid)
+    if (known !== undefined) return known
+    const { tables, queues: reader } = this.#store
+    const work = new QueueWork(uid, { tables, reader, writes: this.writes, bundles: this.bundles })
     this.queues.set(uid, work)
     return work
   }
@@ -127,29 +133,16 @@ export class Unit {
     const repeat = this.#store.operations.repeatOf(commit) ?? this.#applied.repeatOf(commit)
     if (repeat !== undefined) return repeat
     assertBodiesExist(commit)
-    const bodies: { readonly number: number; readonly length: number }[] = []
-    if (commit.appends.length > 0) {
-      for (const bytes of commit.bodies) {
-        const number = this.next()
-        this.bodies.add(number, bytes)
-        bodies.push({ number, length: bytes.length })
-      }
-    }
+    const places = this.bundles.gather(commit, () => this.next())
     const result = applyCommit(
       commit,
       this.#store.sessions,
       {
         operate: (uid, operation) => this.#operate(uid, operation),
         retain: (change) => this.#retain(change, commit.bodies),
-        push: (append) => {
-          const queue = this.queue(append.session)
-          for (const reference of referencesOf(append, this.next(), bodies)) {
-            this.bodies.hold(reference.body)
-            queue.push(reference)
-          }
-        },
+        push: ({ session, messages }) => this.queue(session).push(this.next(), messages, commit.bodies, places),
         size: (uid) => this.queue(uid),
-        shorten: (uid, limits) => this.#shorten(this.queue(uid), limits),
+        shorten: (uid, limits) => this.queue(uid).shorten(limits),
       },
       now,
     )
@@ -160,75 +153,27 @@ export class Unit {
   }
 
   acknowledge(fence: Fence, upTo: Position): void {
-    if (this.#store.sessions.holds(fence)) this.#acknowledge(fence.session, upTo)
+    if (this.#store.sessions.holds(fence)) this.queue(fence.session).acknowledge(upTo, this.sequence)
   }
 
   #operate(uid: SessionUid, operation: MessageOperation): void {
-    const { outgoing, incoming } = this.#store.tables
+    const queue = this.queue(uid)
     switch (operation.kind) {
       case 'acknowledge':
-        this.#acknowledge(uid, operation.upTo)
+        queue.acknowledge(operation.upTo, this.sequence)
         break
       case 'outgoing': {
         const { position, packetIdentifier, phase } = operation
-        const queue = this.queue(uid)
-        const key = packetKey(uidBytes(uid), packetIdentifier)
-        if (phase !== 'done') {
-          queue.setOutgoing(packetIdentifier, { position, packetIdentifier, phase })
-          this.writes.put(outgoing, key, encodePosition(position, phase))
-          break
-        }
-        queue.setOutgoing(packetIdentifier, null)
-        this.writes.remove(outgoing, key)
-        const reference = queue.find(position)
-        if (reference !== undefined) this.#drop(queue, reference)
+        queue.setOutgoing(packetIdentifier, phase === 'done' ? null : { position, packetIdentifier, phase })
+        if (phase === 'done') queue.remove({ entry: Number(position.entry), index: position.index })
         break
       }
-      case 'incoming': {
-        const { packetIdentifier, body } = operation
-        const key = packetKey(uidBytes(uid), packetIdentifier)
-        this.queue(uid).setIncoming(packetIdentifier, body)
-        if (body === null) this.writes.remove(incoming, key)
-        else this.writes.put(incoming, key, body)
+      case 'incoming':
+        queue.setIncoming(operation.packetIdentifier, operation.body)
         break
-      }
       default:
         unreachable(operation)
     }
-  }
-
-  #acknowledge(uid: SessionUid, upTo: Position): void {
-    const queue = this.queue(uid)
-    // A cursor never goes back, and never ahead of what was appended: it would swallow what comes later.
-    if (queue.cursor !== null && comparePositions(upTo, queue.cursor) <= 0) return
-    if (upTo.entry > BigInt(this.sequence)) return
-    for (const reference of queue.all(upTo)) this.#drop(queue, reference)
-    for (const { packetIdentifier, position } of queue.outgoing()) {
-      if (comparePositions(position, upTo) > 0) continue
-      queue.setOutgoing(packetIdentifier, null)
-      this.writes.remove(this.#store.tables.outgoing, packetKey(uidBytes(uid), packetIdentifier))
-    }
-    queue.setCursor(upTo)
-    this.writes.put(this.#store.tables.cursors, uidBytes(uid), encodePosition(upTo))
-  }
-
-  #shorten(queue: QueueWork, limits: QueueLimits): number {
-    const bound = new Set(queue.outgoing().map(({ position }) => placeOf(position)))
-    let dropped = 0
-    for (const reference of queue.all()) {
-      if (!queue.isTooLong(limits)) break
-      if (bound.has(placeOf(reference))) continue
-      this.#drop(queue, reference)
-      dropped++
-    }
-    return dropped
-  }
-
-  #drop(queue: QueueWork, reference: Reference): void {
-    this.bodies.release(reference.body)
-    if (!queue.remove(reference)) return
-    const { entry, index } = reference
-    this.writes.remove(this.#store.tables.queue, queueKey(uidBytes(queue.uid), entry, index))
   }
 
   #retain({ namespace, topicName, body, expiresAt }: RetainChange, bodies: readonly Uint8Array[]): void {
@@ -248,27 +193,22 @@ export class Unit {
 
   /** Turns queues and bodies into writes. Afterwards the transaction takes nothing more. */
   sealMessages(): void {
-    for (const queue of this.queues.values()) {
-      const prefix = uidBytes(queue.uid)
-      for (const reference of queue.appended) {
-        const key = queueKey(prefix, reference.entry, reference.index)
-        this.writes.put(this.#store.tables.queue, key, encodeReference(reference))
-      }
-    }
-    this.bodies.flush()
+    for (const queue of this.queues.values()) queue.seal()
+    this.bundles.flush()
   }
 
-  /** What followers of queues are told once it is durable; each body is copied once, whoever follows. */
+  /** What followers of queues are told once it is durable: their bodies are those of the commit, which stay until it is answered. */
   appended(): { readonly uid: SessionUid; readonly messages: readonly QueuedMessage[] }[] {
-    const copies = new Map<number, Uint8Array>()
     const told: { readonly uid: SessionUid; readonly messages: readonly QueuedMessage[] }[] = []
-    for (const { uid, appended } of this.queues.values()) {
-      if (appended.length === 0 || !this.#store.tails.has(uid)) continue
-      const messages = appended.map((reference) => {
-        const body = copies.get(reference.body) ?? new Uint8Array(this.bodies.fresh(reference.body) ?? bodyElsewhere)
-        copies.set(reference.body, body)
-        return { ...reference.delivery, position: positionOf(reference), body }
-      })
+    for (const { uid, fresh } of this.queues.values()) {
+      if (fresh.length === 0 || !this.#store.tails.has(uid)) continue
+      const messages = fresh.flatMap(({ entry, first, messages }) =>
+        messages.map(({ delivery, body }, i) => {
+          const { qos, retain, subscriptionIdentifiers, expiresAt } = delivery
+          const position = positionOf({ entry, index: first + i })
+          return { position, body, qos, retain, subscriptionIdentifiers, expiresAt }
+        }),
+      )
       told.push({ uid, messages })
     }
     return told
