@@ -12,6 +12,7 @@ import { sealgateAt } from './brokers/sealgate.ts'
 import { type Case, cases, selectCases } from './cases.ts'
 import { makeMaterial } from './certificates.ts'
 import { checkOut } from './checkout.ts'
+import { measureDecisionCost, renderDecisionCost } from './decision-cost.ts'
 import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
@@ -32,6 +33,7 @@ CASE           a name, a name with * in it, or all; without one the three headli
 --write        write RESULTS.md although cases were named
 
 Cases: ${cases.map(({ name }) => name).join(' ')}
+Alone: decision-cost (what one decision about a certificate costs, without a broker)
 `
 
 const { values, positionals } = parseArgs({
@@ -175,6 +177,12 @@ function positive(name: string, value: string): number {
 async function main(): Promise<void> {
   if (values.help) {
     console.log(usage)
+    return
+  }
+  if (positionals.includes('decision-cost')) {
+    if (positionals.length > 1) throw new Error('decision-cost runs alone')
+    await takeTurn()
+    console.log(renderDecisionCost(await measureDecisionCost()))
     return
   }
   const chosen = selectCases(positionals)
