@@ -1,5 +1,5 @@
 import type { Cancel } from '../ports/clock.ts'
-import { EngineError } from '../ports/engine.ts'
+import { EngineError, type SessionRecord, type StoredWill } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 
 /** Due wills and expired sessions are looked for this often; a will without delay is looked for at once. */
@@ -65,8 +65,15 @@ export class Reaper {
     }
   }
 
+  #publish(record: SessionRecord, will: StoredWill): void {
+    const { namespaces, turn, wills } = this.#core
+    turn.begin()
+    const namespace = namespaces.get(record.namespace)
+    if (namespace !== null) wills.publish(namespace, record, will)
+  }
+
   async #reap(): Promise<void> {
-    const { engine, namespaces, turn, wills } = this.#core
+    const { engine, turn } = this.#core
     this.#reapRetained()
     for (;;) {
       const now = turn.now
@@ -76,11 +83,13 @@ export class Reaper {
         if (record.node !== null) {
           // Its node is gone: the connection is over, as after a loss.
           try {
-            await engine.sessions.close(
+            const { removed } = await engine.sessions.close(
               { session: record.uid, epoch: record.epoch },
               { now, expiryIntervalSeconds: record.expiryIntervalSeconds, will: 'keep' },
             )
             isProgress = true
+            // [MQTT-3.1.2-10]: the session has ended with its connection, so its will waits for nothing.
+            if (removed && record.will !== null) this.#publish(record, record.will)
           } catch (error) {
             // Its client has just opened it again: nothing is due any more.
             if (!(error instanceof EngineError) || error.code !== 'fenced') throw error
@@ -90,9 +99,7 @@ export class Reaper {
         if (record.will !== null && record.willDueAt !== null && record.willDueAt <= now) {
           if (await engine.sessions.willDone(record.uid, record.willDueAt)) {
             isProgress = true
-            turn.begin()
-            const namespace = namespaces.get(record.namespace)
-            if (namespace !== null) wills.publish(namespace, record, record.will)
+            this.#publish(record, record.will)
           }
         }
         if (record.expiresAt !== null && record.expiresAt <= now) {
