@@ -91,7 +91,8 @@ export const settings = {
   tlsCert: {
     type: 'optionalPath',
     default: null,
-    description: 'Your own server certificate, PEM, followed by its intermediates. Without it one is made in DATA/tls.',
+    description:
+      'Your own server certificate, PEM, followed by its intermediates. Read again when it or its key changes. Without it one is made in DATA/tls.',
   },
   tlsKey: {
     type: 'optionalPath',

@@ -20,10 +20,11 @@ import { openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
 import { openDoors } from './main/doors.ts'
+import { keepCertificateCurrent } from './main/keep-certificate.ts'
 import { listenOrExplain } from './main/listen-or-explain.ts'
 import { openManagement } from './main/management.ts'
 import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-file.ts'
-import { openServerCertificate, type ServerCertificateSource } from './main/server-certificate.ts'
+import { openServerCertificate } from './main/server-certificate.ts'
 import { reasonOf, StartError } from './main/start-error.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Engine, NodeId } from './ports/engine.ts'
@@ -55,12 +56,11 @@ export interface Running {
   readonly ready: ReadyFile
   /** What `sealgate dev` made; null for `serve`. */
   readonly dev: DevSetup | null
+  /** Reads the operator's server certificate again, now instead of within ten seconds; nobody is dropped. */
+  reload(): void
   /** Drains, closes, flushes. Safe to call again: the same stop. */
   stop(): Promise<void>
 }
-
-/** Looked at this often: a made server certificate that is about to expire. */
-const renewalEveryMs = 12 * 3_600_000
 
 /** The machine's clock, randomness and log, and a store in the data directory. */
 export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { readonly log: NodeLog } {
@@ -163,7 +163,8 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     }
     const limiter = new AcceptLimiter(rates, () => clock.monotonicMs())
     const contexts = new TlsContexts(certificate.current)
-    undo.push(keepCertificateCurrent(certificate, contexts, adapters))
+    const keeper = keepCertificateCurrent(certificate, contexts, clock, log)
+    undo.push(() => keeper.stop())
     const doors = await openDoors(config, { clock, broker, registry: registry.view, contexts, limiter }, (door) =>
       undo.push(() => door.close()),
     )
@@ -208,6 +209,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     return {
       ready,
       dev,
+      reload: () => keeper.look(),
       stop() {
         stopped ??= stop()
         return stopped
@@ -246,25 +248,6 @@ async function openEngine(adapters: Adapters, node: NodeId, directory: string): 
   } catch (error) {
     throw new StartError([reasonOf(error)], error)
   }
-}
-
-/** A made certificate that is about to expire is made anew. Returns how to stop. */
-function keepCertificateCurrent(
-  certificate: ServerCertificateSource,
-  contexts: TlsContexts,
-  { clock, log }: Pick<Adapters, 'clock' | 'log'>,
-): () => void {
-  let cancel = (): void => {}
-  const renew = (): void => {
-    const renewed = certificate.renew(clock.now())
-    if (renewed !== null) {
-      contexts.replaceFallback(renewed)
-      log.write('info', 'serverCertificateRenewed', {})
-    }
-    cancel = clock.setTimer(renewalEveryMs, renew)
-  }
-  renew()
-  return () => cancel()
 }
 
 /** Null: there is no management API. */

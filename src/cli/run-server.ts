@@ -24,6 +24,8 @@ export async function runServer(mode: Mode, flags: Readonly<Record<string, unkno
     if (running.dev !== null) {
       for (const line of welcome(running.dev, running.ready)) console.log(line)
     }
+    // Of a terminal that is closed, too: what dev shows nobody sees then, so dev ends with it.
+    if (mode === 'serve') process.on('SIGHUP', () => running.reload())
     await stopAsked
     await running.stop()
     adapters.log.flush()

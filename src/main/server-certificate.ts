@@ -1,9 +1,10 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
 import { chmodSync, readFileSync } from 'node:fs'
+import { createSecureContext } from 'node:tls'
 import { bytesEqual } from '../base/bytes.ts'
-import { toUnixSeconds, type UnixMillis, type UnixSeconds, unixSeconds } from '../base/time.ts'
+import { toUnixSeconds, type UnixMillis, type UnixSeconds, unixMillis, unixSeconds } from '../base/time.ts'
 import type { Config } from '../config.ts'
-import type { ServerCertificate } from '../listeners/tls-context.ts'
+import { contextOptions, type ServerCertificate } from '../listeners/tls-context.ts'
 import type { Random } from '../ports/random.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { nameOfCommonName } from '../x509/distinguished-name.ts'
@@ -35,7 +36,14 @@ export interface ServerCertificateSource {
   readonly current: ServerCertificate
   /** Certificate that verifies it; null for the operator's own. */
   readonly caFile: string | null
-  /** A newer certificate when the current one is about to expire; null: nothing to do. */
+  /** When the current one expires. */
+  readonly notAfter: UnixMillis
+  /**
+   * The certificate to serve from now on, when the operator's files hold another one or a made one is about to expire;
+   * null: nothing to do.
+   *
+   * @throws StartError when the files are there and of no use
+   */
   renew(now: UnixMillis): ServerCertificate | null
 }
 
@@ -52,7 +60,7 @@ export function openServerCertificate(
   now: UnixMillis,
 ): ServerCertificateSource {
   if (config.tlsCert !== null && config.tlsKey !== null) {
-    return { current: readOwn(config.tlsCert, config.tlsKey), caFile: null, renew: () => null }
+    return ownCertificate(config.tlsCert, config.tlsKey)
   }
   const names = [...new Set(config.domain === null ? config.serverName : [...config.serverName, `*.${config.domain}`])]
   const subjectAltNames = names.map(generalNameOf)
@@ -63,6 +71,9 @@ export function openServerCertificate(
       return leaf.files
     },
     caFile: directory.file('tls', 'ca.pem'),
+    get notAfter() {
+      return unixMillis(leaf.certificate.notAfter * 1_000)
+    },
     renew(later) {
       if (!isEnding(leaf.certificate, later)) return null
       leaf = makeLeaf(directory, authority, subjectAltNames, later)
@@ -71,7 +82,32 @@ export function openServerCertificate(
   }
 }
 
-function readOwn(certificateFile: string, keyFile: string): ServerCertificate {
+/** Read anew whenever it is asked for; what was read is judged only when it has changed. */
+function ownCertificate(certificateFile: string, keyFile: string): ServerCertificateSource {
+  let own = readOwn(certificateFile, keyFile, null)
+  return {
+    get current() {
+      return own.files
+    },
+    caFile: null,
+    get notAfter() {
+      return own.notAfter
+    },
+    renew() {
+      const before = own
+      own = readOwn(certificateFile, keyFile, before)
+      return own === before ? null : own.files
+    },
+  }
+}
+
+interface Own {
+  readonly files: ServerCertificate
+  readonly notAfter: UnixMillis
+}
+
+/** @returns `before` itself when the files hold the same */
+function readOwn(certificateFile: string, keyFile: string, before: Own | null): Own {
   const read = (flag: string, path: string): string => {
     try {
       return readFileSync(path, 'utf8')
@@ -81,6 +117,7 @@ function readOwn(certificateFile: string, keyFile: string): ServerCertificate {
   }
   const certificate = read('--tls-cert', certificateFile)
   const privateKey = read('--tls-key', keyFile)
+  if (before?.files.certificate === certificate && before.files.privateKey === privateKey) return before
   refuseReadableSecret(keyFile, 'world')
   let leaf: X509Certificate
   try {
@@ -97,7 +134,13 @@ function readOwn(certificateFile: string, keyFile: string): ServerCertificate {
   if (!leaf.checkPrivateKey(key)) {
     throw new StartError([`--tls-key ${keyFile} is not the key of the first certificate in ${certificateFile}`])
   }
-  return { certificate, privateKey }
+  const files = { certificate, privateKey }
+  try {
+    createSecureContext(contextOptions(files))
+  } catch (error) {
+    throw new StartError([`--tls-cert ${certificateFile}: TLS cannot use it: ${reasonOf(error)}`], error)
+  }
+  return { files, notAfter: unixMillis(leaf.validToDate.getTime()) }
 }
 
 function generalNameOf(name: string): GeneralName {

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, readFileSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { connect as connectTls } from 'node:tls'
+import mqtt from 'mqtt'
 import { temporaryDirectory } from '../listeners/door.ts'
+import { type KeyPair, openssl, selfSigned } from './openssl.ts'
 import { SealgateProcess, serve, template } from './sealgate.ts'
 
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'sealgate.js')
@@ -216,4 +219,65 @@ test('a Node.js that is too old is told in one line and exit code 1', (t) => {
   })
   assert.equal(status, 1)
   assert.match(stderr, /^sealgate needs Node\.js 22\.18 or newer; this is 20\.20\.2 \(.*\)\. .*npm ci.*\n$/)
+})
+
+/** The common name of the certificate that a port serves. */
+function servedBy(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const socket = connectTls({ host: '127.0.0.1', port, rejectUnauthorized: false }, () => {
+      resolve(String(socket.getPeerCertificate().subject.CN))
+      socket.end()
+    })
+    socket.on('error', reject)
+  })
+}
+
+test('SIGHUP reads the server certificate again on every port, and drops nobody', async (t) => {
+  const directory = temporaryDirectory(t)
+  const client = selfSigned(directory, 'client', '/CN=anything')
+  const [thumbprint] = openssl(directory, ...['x509', '-in', 'client.pem', '-noout', '-fingerprint', '-sha256'])
+    .split('=')
+    .slice(1)
+  const templateFile = join(directory, 'plant.json')
+  writeFileSync(
+    templateFile,
+    JSON.stringify(
+      template({
+        namespace: 'plant',
+        caCertificates: {},
+        clients: { press: { thumbprint: thumbprint?.trim() ?? '' } },
+        topicTemplates: ['machines/#'],
+      }),
+    ),
+  )
+  const names = ['subjectAltName=IP:127.0.0.1']
+  const [first, second] = ['first', 'second'].map((name) => selfSigned(directory, name, `/CN=${name}`, names))
+  const own = [join(directory, 'own.pem'), join(directory, 'own.key')] as const
+  const use = ({ certificateFile, keyFile }: KeyPair): void => {
+    copyFileSync(certificateFile, own[0])
+    copyFileSync(keyFile, own[1])
+  }
+  use(first!)
+  const args = ['--apply', templateFile, '--tls-cert', own[0], '--tls-key', own[1]]
+  const { sealgate: started, ready } = await serve(directory, args)
+  guarded(t, started)
+  const ports = [ready.mqtts.port, ready.wss?.port ?? 0, ready.https?.port ?? 0]
+  const connected = await mqtt.connectAsync({
+    protocol: 'mqtts',
+    ...ready.mqtts,
+    ca: first!.certificate,
+    cert: client.certificate,
+    key: client.key,
+    username: 'press',
+    reconnectPeriod: 0,
+  })
+  t.after(() => connected.end(true))
+  for (const port of ports) assert.equal(await servedBy(port), 'first')
+
+  use(second!)
+  started.child.kill('SIGHUP')
+  await started.entry(({ event }) => event === 'serverCertificateReplaced')
+  for (const port of ports) assert.equal(await servedBy(port), 'second')
+  await connected.publishAsync('machines/x', 'still here', { qos: 1 })
+  assert.equal(await started.stop(), 0)
 })
