@@ -1,5 +1,6 @@
 import type { UnixMillis } from '../base/time.ts'
 import type { QueueLimits } from '../ports/engine.ts'
+import type { SharedCopy } from './shared-subscription.ts'
 
 /** A PUBLISH in the form of one subscriber that has to wait: the identifier is not yet in it. */
 export interface WaitingMessage {
@@ -10,6 +11,8 @@ export interface WaitingMessage {
   readonly expiresAt: UnixMillis | null
   /** Offset of the Message Expiry Interval's value; 0: there is none. */
   readonly expiryAt: number
+  /** Another member gets it when this session ends first; null: it belongs to this session alone. */
+  readonly shared: SharedCopy | null
 }
 
 /**

@@ -1,7 +1,7 @@
 import { type UnixMillis, unixMillis } from '../base/time.ts'
 import type { QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
-import type { TopicName } from '../mqtt/topic.ts'
+import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
 import type { Fence } from '../ports/engine.ts'
 import type { Events } from '../ports/events.ts'
 import type { Commits, Settled } from './commits.ts'
@@ -10,6 +10,7 @@ import type { Namespace } from './namespace.ts'
 import type { Delivery, Route } from './router.ts'
 import { merge } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
+import type { SharedCopy } from './shared-subscription.ts'
 import { encodeStoredMessage, type Publisher, readStoredPublish } from './stored-message.ts'
 import type { Turn } from './turn.ts'
 
@@ -32,6 +33,9 @@ export interface Publication {
   /** UTF-8 of the topic where the message itself has only an alias; else null. */
   readonly aliasedTopic: Uint8Array | null
 }
+
+/** Without a share group nobody asks for it. */
+const noBody = (): Uint8Array => new Uint8Array(0)
 
 /** A QoS 2 message that is released: forgotten in the same commit that hands it on. */
 export interface Release {
@@ -81,7 +85,13 @@ export class Publishing {
     if (!stored && !retain && release === null && origin.uncommitted === 0) {
       this.#forms.begin(view, publication.topicName)
       if (publication.aliasedTopic !== null) this.#forms.setTopic(publication.aliasedTopic)
-      this.#deliver(publication, qos, retain, origin.session, expiresAt, null)
+      // Where 0 means never, nobody is told 0.
+      if (expiresAt === null) this.#forms.setRemainingExpiry(-1)
+      const bodyOf =
+        route.groups.length === 0
+          ? noBody
+          : () => encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
+      this.#deliver(publication, { qos, retain, expiresAt }, origin.session, null, bodyOf)
       if (this.#events.wants('published')) this.#tell(publication, view, origin.publisher, now)
       return true
     }
@@ -101,9 +111,8 @@ export class Publishing {
     origin.uncommitted--
     try {
       if (committed) {
-        readStoredPublish(body, this.#storedView)
-        this.#forms.begin(this.#storedView, publication.topicName)
-        this.#deliver(publication, facts.qos, facts.retain, origin.session, facts.expiresAt, chosen)
+        this.#beginStored(body, publication.topicName, facts.expiresAt)
+        this.#deliver(publication, facts, origin.session, chosen, () => body)
         if (this.#events.wants('published')) {
           this.#tell(publication, this.#storedView, origin.publisher, this.#turn.now)
         }
@@ -113,6 +122,40 @@ export class Publishing {
       // A bug that one message shows must not keep the others of its commit from being acknowledged.
       this.#events.emit({ kind: 'bug', at: this.#turn.now, where: 'publish', error })
     }
+  }
+
+  /** A member of a share group went before it had its message: another one gets it, or nobody is left. */
+  passOn(copy: SharedCopy): void {
+    const member = copy.group.pick()
+    const now = this.#turn.now
+    if (member === null || (copy.expiresAt !== null && copy.expiresAt <= now)) return
+    const delivery = merge(member.session, [member.subscription])
+    const { session, maximumQoS, identifiers } = delivery
+    const qos = Math.min(copy.qos, maximumQoS) as QoS
+    const retain = copy.retain && delivery.retainAsPublished
+    if (qos > 0 && session.isStored) {
+      this.#commits.append(session.uid, {
+        body: this.#commits.body(copy.body),
+        qos,
+        retain,
+        subscriptionIdentifiers: identifiers,
+        expiresAt: copy.expiresAt,
+      })
+      return
+    }
+    const { online } = session
+    if (online === null) return
+    this.#beginStored(copy.body, null, copy.expiresAt)
+    if (qos === 0) online.deliverAtMostOnce(this.#forms, identifiers, retain)
+    else online.deliver(this.#forms, qos, identifiers, retain, true, copy.expiresAt, copy)
+  }
+
+  #beginStored(body: Uint8Array, topicName: string | null, expiresAt: UnixMillis | null): void {
+    const view = this.#storedView
+    readStoredPublish(body, view)
+    this.#forms.begin(view, topicName ?? decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) ?? '')
+    if (view.messageExpiryIntervalSeconds < 0) return
+    this.#forms.setRemainingExpiry(expiresAt === null ? -1 : Math.ceil((expiresAt - this.#turn.now) / 1000))
   }
 
   #expiryOf(namespace: Namespace, view: PublishView, now: UnixMillis): UnixMillis | null {
@@ -164,39 +207,53 @@ export class Publishing {
     return chosen
   }
 
-  /** @param chosen members of the share groups; null: to be chosen now */
+  /**
+   * @param chosen members of the share groups; null: to be chosen now
+   * @param bodyOf the message in stored form, for what a member may leave to others
+   */
   #deliver(
     { route }: Publication,
-    qos: QoS,
-    retain: boolean,
+    { qos, retain, expiresAt }: MessageFacts,
     from: SessionEntry | null,
-    expiresAt: UnixMillis | null,
     chosen: readonly Delivery[] | null,
+    bodyOf: () => Uint8Array,
   ): void {
-    const { deliveries } = route
-    const exclusive = deliveries.length === 1 && route.groups.length === 0
+    const { deliveries, groups } = route
+    const exclusive = deliveries.length === 1 && groups.length === 0
     for (let i = 0; i < deliveries.length; i++) {
       const delivery = deliveries[i] as Delivery
       if (delivery.session === from && delivery.hasNoLocal) {
         // [MQTT-3.8.3-3]
         if (delivery.ownMessages === null) continue
-        this.#deliverTo(delivery.ownMessages, qos, retain, exclusive, expiresAt)
+        this.#deliverTo(delivery.ownMessages, qos, retain, exclusive, expiresAt, null)
       } else {
-        this.#deliverTo(delivery, qos, retain, exclusive, expiresAt)
+        this.#deliverTo(delivery, qos, retain, exclusive, expiresAt, null)
       }
     }
-    if (route.groups.length === 0) return
-    for (const delivery of chosen ?? chooseMembers(route)) this.#deliverTo(delivery, qos, retain, false, expiresAt)
+    if (groups.length === 0) return
+    for (const delivery of chosen ?? chooseMembers(route)) {
+      const { group } = delivery
+      const isKept = group !== null && qos > 0 && delivery.maximumQoS > 0 && !delivery.session.isStored
+      const copy = isKept ? { group, body: bodyOf(), qos, retain, expiresAt } : null
+      this.#deliverTo(delivery, qos, retain, false, expiresAt, copy)
+    }
   }
 
-  #deliverTo(delivery: Delivery, qos: QoS, retain: boolean, exclusive: boolean, expiresAt: UnixMillis | null): void {
+  #deliverTo(
+    delivery: Delivery,
+    qos: QoS,
+    retain: boolean,
+    exclusive: boolean,
+    expiresAt: UnixMillis | null,
+    shared: SharedCopy | null,
+  ): void {
     const { session, maximumQoS, identifiers } = delivery
     const { online } = session
     if (online === null) return
     const flag = retain && delivery.retainAsPublished
     const effective = qos < maximumQoS ? qos : maximumQoS
     if (effective === 0) online.deliverAtMostOnce(this.#forms, identifiers, flag)
-    else if (!session.isStored) online.deliver(this.#forms, effective, identifiers, flag, exclusive, expiresAt)
+    else if (!session.isStored) online.deliver(this.#forms, effective, identifiers, flag, exclusive, expiresAt, shared)
   }
 
   #tell({ namespace, topicName }: Publication, view: PublishView, publisher: Publisher, at: UnixMillis): void {
@@ -260,7 +317,7 @@ function chooseMembers(route: Route): readonly Delivery[] {
   const chosen: Delivery[] = []
   for (const group of route.groups) {
     const member = group.pick()
-    if (member !== null) chosen.push(merge(member.session, [member.subscription]))
+    if (member !== null) chosen.push({ ...merge(member.session, [member.subscription]), group })
   }
   return chosen
 }

@@ -67,8 +67,8 @@ export class RetainedSender implements Resumable {
     }
     readStoredPublish(retained.body, this.#view)
     this.#forms.begin(this.#view, topicName)
-    if (retained.expiresAt !== null && this.#view.messageExpiryIntervalSeconds >= 0) {
-      this.#forms.setRemainingExpiry(Math.ceil((retained.expiresAt - now) / 1000))
+    if (this.#view.messageExpiryIntervalSeconds >= 0) {
+      this.#forms.setRemainingExpiry(retained.expiresAt === null ? -1 : Math.ceil((retained.expiresAt - now) / 1000))
     }
     if (qos === 0) session.deliverAtMostOnce(this.#forms, identifiers, true)
     else session.deliver(this.#forms, qos, identifiers, true, true, retained.expiresAt)

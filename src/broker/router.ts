@@ -22,6 +22,8 @@ export interface Delivery {
   /** True when one of the matching subscriptions has No Local: `ownMessages` holds for what the session publishes itself. */
   readonly hasNoLocal: boolean
   readonly ownMessages: Delivery | null
+  /** Null: not by a shared subscription. */
+  readonly group: ShareGroup | null
 }
 
 /** Where messages of one topic go. Replaced, never changed: `isValid` turns false when a matching filter changes. */
@@ -170,5 +172,5 @@ export function merge(session: SessionEntry, subscriptions: readonly Subscriptio
     if (stored.retainAsPublished) retainAsPublished = true
     if (stored.subscriptionIdentifier !== null) identifiers.push(stored.subscriptionIdentifier)
   }
-  return { session, maximumQoS, retainAsPublished, identifiers, hasNoLocal: false, ownMessages: null }
+  return { session, maximumQoS, retainAsPublished, identifiers, hasNoLocal: false, ownMessages: null, group: null }
 }

@@ -20,7 +20,10 @@ export class SessionEnds {
     namespace.sessions.disconnected(session)
     this.#core.rejudge.delete(session)
     session.stored?.stop()
-    if (!session.entry.isStored) this.#forget(session, namespace)
+    if (!session.entry.isStored) {
+      this.#forget(session, namespace)
+      for (const copy of session.takeShared()) this.#core.publishing.passOn(copy)
+    }
     this.#core.events.emit({
       kind: 'sessionEnded',
       namespace: namespace.id,

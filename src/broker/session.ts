@@ -17,6 +17,7 @@ import type { Namespace } from './namespace.ts'
 import type { Outbox } from './outbox.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
+import type { SharedCopy } from './shared-subscription.ts'
 import type { StoredOutgoing } from './stored-outgoing.ts'
 import type { Rate } from './token-bucket.ts'
 import { OutgoingAliases } from './topic-alias.ts'
@@ -102,6 +103,8 @@ export class OnlineSession {
   /** Rights under which everything it holds was found allowed; null: not judged yet. */
   heldBy: Rights | null = null
   #waiting: Resumable[] = []
+  /** QoS 1 messages of share groups under way, by identifier. */
+  readonly #shared = new Map<number, SharedCopy>()
   /** Null: the queue is in memory. */
   stored: StoredOutgoing | null = null
 
@@ -179,6 +182,7 @@ export class OnlineSession {
    * Effective QoS 1 or 2 of a session that queues in memory.
    *
    * @param exclusive nobody else gets these bytes, so the identifier is written into them
+   * @param shared for another member of the group, should this session end before it has the message
    */
   deliver(
     forms: MessageForms,
@@ -187,6 +191,7 @@ export class OnlineSession {
     retain: boolean,
     exclusive: boolean,
     expiresAt: UnixMillis | null,
+    shared: SharedCopy | null = null,
   ): void {
     const own = identifiers.length > 0 && this.version === 5
     if (own) forms.make(qos, retain, identifiers)
@@ -198,10 +203,11 @@ export class OnlineSession {
       return
     }
     if (this.queue.length > 0 || !this.inflight.isOpen || !this.outbox.accepts(size) || !this.mayReceive(size)) {
-      this.#enqueue(forms, qos, expiresAt)
+      this.#enqueue(forms, qos, expiresAt, shared)
       return
     }
     const identifier = this.inflight.take(qos, size)
+    if (shared !== null) this.#keepShared(identifier, qos, shared)
     this.namespace.counters.delivered++
     const isAliased = this.aliases !== null && this.#introduce(this.aliases, forms, qos, retain, identifiers)
     if (exclusive || own || isAliased) {
@@ -231,12 +237,27 @@ export class OnlineSession {
     return true
   }
 
-  #enqueue(forms: MessageForms, qos: 1 | 2, expiresAt: UnixMillis | null): void {
+  /** [MQTT-4.8.2-5]: QoS 2 that was sent is never given to anybody else. */
+  #keepShared(identifier: number, qos: 1 | 2, shared: SharedCopy): void {
+    if (qos === 1) this.#shared.set(identifier, shared)
+  }
+
+  /** What share groups gave to this session and it does not have: for their other members. */
+  takeShared(): readonly SharedCopy[] {
+    const copies = [...this.#shared.values()]
+    this.#shared.clear()
+    for (let message = this.queue.shift(); message !== null; message = this.queue.shift()) {
+      if (message.shared !== null) copies.push(message.shared)
+    }
+    return copies
+  }
+
+  #enqueue(forms: MessageForms, qos: 1 | 2, expiresAt: UnixMillis | null, shared: SharedCopy | null): void {
     const frame = Buffer.from(forms.arena.bytes.subarray(forms.start, forms.end))
     const identifierAt = forms.identifierAt - forms.start
     const expiryAt = expiresAt !== null && this.version === 5 ? expiryOffset(frame, identifierAt) : 0
     const dropped = this.queue.dropped
-    const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt })
+    const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt, shared })
     this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
     if (!fits) this.link.onSessionOverflow()
   }
@@ -277,6 +298,7 @@ export class OnlineSession {
         }
       }
       const identifier = this.inflight.take(message.qos, message.frame.length)
+      if (message.shared !== null) this.#keepShared(identifier, message.qos, message.shared)
       message.frame.writeUInt16BE(identifier, message.identifierAt)
       this.outbox.send(message.frame)
       this.namespace.counters.delivered++
@@ -286,6 +308,7 @@ export class OnlineSession {
   onPuback(identifier: number, now: UnixMillis): void {
     if (this.inflight.stateOf(identifier) !== OutgoingState.AwaitingPuback) return
     this.inflight.free(identifier)
+    if (this.#shared.size > 0) this.#shared.delete(identifier)
     if (this.stored !== null) this.stored.acknowledged(identifier)
     else if (this.queue.length > 0 || this.#waiting.length > 0) this.pump(now)
   }

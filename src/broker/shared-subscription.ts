@@ -1,5 +1,17 @@
+import type { UnixMillis } from '../base/time.ts'
+import type { QoS } from '../mqtt/packet.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
+
+/** A message that a share group gave to one member in memory, kept until that member has it. */
+export interface SharedCopy {
+  readonly group: ShareGroup
+  /** In stored form. */
+  readonly body: Uint8Array
+  readonly qos: QoS
+  readonly retain: boolean
+  readonly expiresAt: UnixMillis | null
+}
 
 /**
  * The members of one `$share/<name>/<filter>`. Each message goes to one of them: to those that are online and keep up,

@@ -237,8 +237,8 @@ export class StoredOutgoing {
     const view = this.#view
     readStoredPublish(message.body, view)
     this.#forms.begin(view, decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) ?? '')
-    if (message.expiresAt !== null && view.messageExpiryIntervalSeconds >= 0) {
-      this.#forms.setRemainingExpiry(Math.ceil((message.expiresAt - now) / 1000))
+    if (view.messageExpiryIntervalSeconds >= 0) {
+      this.#forms.setRemainingExpiry(message.expiresAt === null ? -1 : Math.ceil((message.expiresAt - now) / 1000))
     }
     const identifiers = message.subscriptionIdentifiers
     // A frame that waits for its identifier may be overtaken: no alias there.

@@ -290,3 +290,20 @@ test('a subscriber that does not read loses QoS 0, keeps QoS 1 in its queue, and
   assert.ok(got.some(({ payload }) => Buffer.from(payload).toString().startsWith('199 ')))
   assert.equal(publisher.peer.ended, null)
 })
+
+test('EG 6.1 Message Expiry Interval 0 means never in profile event-grid: the subscriber sees none', async () => {
+  const home = house({ profile: 'event-grid' })
+  const publisher = await home.connect({ name: 'alpha' })
+  const memory = await home.connect({ name: 'beta' })
+  const stored = await home.connect({ name: 'gamma', properties: { sessionExpiryIntervalSeconds: 60 } })
+  for (const client of [memory, stored]) await client.subscribe('open/#', { qos: 1 })
+  for (const qos of [0, 1] as const) {
+    publisher.publish('open/a', 'x', { qos, properties: { messageExpiryIntervalSeconds: 0, contentType: 't' } })
+  }
+  await home.settle()
+  for (const client of [memory, stored]) {
+    const publishes = client.publishes()
+    assert.equal(publishes.length, 2)
+    for (const { properties } of publishes) assert.deepEqual(properties, { contentType: 't' })
+  }
+})

@@ -281,3 +281,38 @@ test('EG 6.8 a shared subscription by MQTT 3.1.1 ends the connection; the full p
   const client = await home.connect({ version: 4 })
   assert.deepEqual((await client.subscribe('$share/g/open/#')).reasonCodes, [0])
 })
+
+test('EG 6.6 what a member of a share group in memory does not have goes to another one when it leaves', async () => {
+  const home = house()
+  const publisher = await home.connect({ name: 'alpha' })
+  const first = await home.connect({ name: 'beta', properties: { receiveMaximum: 2 } })
+  await first.subscribe('$share/g/open/#', { qos: 2 })
+  for (let i = 0; i < 5; i++) publisher.publish('open/a', `${i}`, { qos: 1, properties: { contentType: 't' } })
+  await home.settle()
+  const [acknowledged] = first.publishes()
+  first.send({ type: 'PUBACK', packetIdentifier: acknowledged?.packetIdentifier ?? 0, reasonCode: 0, properties: {} })
+  await home.settle()
+  const second = await home.connect({ name: 'gamma', version: 4 })
+  await second.subscribe('$share/g/open/#', { qos: 1 })
+  first.peer.reset()
+  await home.settle()
+  assert.deepEqual(second.messages(), ['open/a 1', 'open/a 2', 'open/a 3', 'open/a 4'])
+})
+
+test('[MQTT-4.8.2-5] QoS 2 that was sent to a member of a share group is given to nobody else', async () => {
+  const home = house()
+  const publisher = await home.connect({ name: 'alpha' })
+  const first = await home.connect({ name: 'beta', properties: { receiveMaximum: 1 } })
+  await first.subscribe('$share/g/open/#', { qos: 2 })
+  for (const text of ['sent', 'queued']) {
+    const packetIdentifier = publisher.publish('open/a', text, { qos: 2 }) ?? 0
+    publisher.send({ type: 'PUBREL', packetIdentifier, reasonCode: 0, properties: {} })
+    await home.settle()
+  }
+  assert.deepEqual(first.messages(), ['open/a sent'])
+  const second = await home.connect({ name: 'gamma', properties: { sessionExpiryIntervalSeconds: 60 } })
+  await second.subscribe('$share/g/open/#', { qos: 2 })
+  first.peer.reset()
+  await home.settle()
+  assert.deepEqual(second.messages(), ['open/a queued'])
+})
