@@ -53,7 +53,10 @@ export function serverNameOf(namespace: string): string {
 }
 
 /** @param now where the wall clock stands; certificates of a test are made around it, so none expires */
-export async function runBroker(now: UnixSeconds): Promise<RunningBroker> {
+export async function runBroker(
+  now: UnixSeconds,
+  options: { readonly defaultNamespace?: string } = {},
+): Promise<RunningBroker> {
   const directory = mkdtempSync(join(tmpdir(), 'sealgate-running-'))
   const files = writeServerCertificate(directory)
   const config = readConfig('serve', {
@@ -61,6 +64,7 @@ export async function runBroker(now: UnixSeconds): Promise<RunningBroker> {
       ...{ dataDir: 'data', readyFile: 'ready.json', logLevel: 'error', domain },
       ...{ mqtts: '127.0.0.1:0', https: '127.0.0.1:0', wss: 'off', tlsCert: files.certificate, tlsKey: files.key },
       ...{ handshakeRatePerAddress: '0', handshakeRate: '0' },
+      ...options,
     },
     environment: {},
     file: null,
