@@ -1,14 +1,19 @@
 import { err, ok, type Result } from '../base/result.ts'
-import { parseJson } from '../registry/strict-json.ts'
+import { parseJsonSteps } from '../registry/strict-json.ts'
 import { armError } from './arm/error.ts'
+import type { House } from './house.ts'
 import type { Answer, Body } from './route.ts'
 
 /**
- * Reads a request's body. The content type is not asked: every client of Azure sends JSON, and some say something else.
+ * Reads a request's body, a large one in slices: others have their turn meanwhile. The content type is not asked: every client of Azure sends JSON, and some say something else.
  *
  * @returns undefined when there is none
  */
-export function readBody(body: Body | undefined, bytes: Uint8Array | undefined): Result<unknown, Answer> {
+export async function readBody(
+  { parts }: House,
+  body: Body | undefined,
+  bytes: Uint8Array | undefined,
+): Promise<Result<unknown, Answer>> {
   if (bytes === undefined || bytes.length === 0) {
     if (body?.required !== true) return ok(undefined)
     return err(armError(400, 'InvalidRequestContent', 'The request has no content. Send a JSON document.'))
@@ -21,7 +26,7 @@ export function readBody(body: Body | undefined, bytes: Uint8Array | undefined):
     return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
   }
   if (body.text === true) return ok(text)
-  const parsed = parseJson(text, body.dialect ?? 'json')
+  const parsed = await parts.registry.inSlices(parseJsonSteps(text, body.dialect ?? 'json'))
   if (!parsed.ok) {
     const { line, column, message } = parsed.error
     const target = `line ${line}, column ${column}`

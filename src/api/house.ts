@@ -40,7 +40,7 @@ export function authorOf(call: Call): Author {
 }
 
 /**
- * Every write leaves one line: who did what to which resource, from which revision to which, from where. No secret, no
+ * Every write leaves one line, and every request that its caller may not make: who did what to which resource, from which revision to which, from where. No secret, no
  * content.
  */
 export function audit(
@@ -55,7 +55,7 @@ export function audit(
   },
 ): void {
   const { caller, requestId, remoteAddress } = call
-  call.house.parts.log.write('info', 'audit', {
+  call.house.parts.log.write(facts.outcome === 'denied' ? 'warn' : 'info', 'audit', {
     principal: caller?.name ?? null,
     principalId: caller?.id ?? null,
     role: caller?.grant.role ?? null,

@@ -144,7 +144,7 @@ function addRoute(app: FastifyInstance<Server>, house: House, route: Route): voi
     },
     handler: async (request, reply) => {
       const entry = entries.get(request) as Entry
-      const body = readBody(route.body, request.body instanceof Uint8Array ? request.body : undefined)
+      const body = await readBody(house, route.body, request.body instanceof Uint8Array ? request.body : undefined)
       const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
       return send(reply, request, answer)
     },
@@ -162,14 +162,12 @@ function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: n
   const admitted = admit(house, route, {
     authorization,
     remoteAddress: addressOf(request),
+    requestId: request.id,
     params: request.params as Record<string, string>,
     query,
     baseUrl,
   })
-  if (!admitted.ok) {
-    if (admitted.error.status === 403) logDenied(house, request, route)
-    return { answer: admitted.error }
-  }
+  if (!admitted.ok) return { answer: admitted.error }
   const { 'content-length': length, 'content-encoding': encoding } = request.headers
   // Answered here, the rest of the content is read and dropped, so that the client gets to see why.
   if (Number(length ?? 0) > bodyLimit) return { answer: tooLarge(bodyLimit) }
@@ -178,11 +176,6 @@ function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: n
     return { answer: armError(415, 'UnsupportedMediaType', message, { target: 'Content-Encoding' }) }
   }
   return { ...admitted.value, query, baseUrl }
-}
-
-function logDenied(house: House, request: FastifyRequest, route: Route): void {
-  const action = typeof route.access === 'object' ? route.access.action : route.id
-  house.parts.log.write('warn', 'apiDenied', { action, path: pathOf(request), remoteAddress: addressOf(request) })
 }
 
 function callFor(house: House, request: FastifyRequest, entry: Entry, body: unknown): Call {
@@ -223,6 +216,7 @@ function notFound(house: House, request: FastifyRequest): Answer {
     const identified = identify(house, {
       authorization: request.headers.authorization,
       remoteAddress: addressOf(request),
+      requestId: request.id,
       params: {},
       query: new Query(''),
       baseUrl: baseUrlOf(house, request),

@@ -15,6 +15,7 @@ import { invalid, type Problem, type RegistryFailure, type Warning } from './fai
 import { Fields, structureProblems } from './fields.ts'
 import { mergePatch } from './merge-patch.ts'
 import { etagOf, namespaceResource, type Resource } from './resource.ts'
+import type { ResourceId } from './resource-id.ts'
 import { findNamespace, putStored, type Stage } from './stage.ts'
 import { countsKey, Index, markKey, namespaceKey, namespacePrefix, purgeKey, type StoredNamespace } from './stored.ts'
 import { bytesOfText } from './text-bytes.ts'
@@ -40,28 +41,9 @@ export function putNamespace(stage: Stage, change: PutNamespace, environment: Ch
   const before = existing === undefined ? null : resourceOf(stage, existing, environment)
   const problems: Problem[] = []
   const warnings: Warning[] = []
-  const isPatch = change.kind === 'patch' && before !== null
-  const body = new Fields(isPatch ? mergePatch(writable(before), change.body, ['tags']) : change.body, '', problems)
-  const input = body.nested('properties')
-  const kept = existing === undefined ? {} : namespaceSettingsDocument(existing.settings)
-  // Settings merge in any case, so they are read from what was sent.
-  const sent = isPatch ? new Fields(change.body, '', []).nested('properties') : input
-  const settings = readNamespaceSettings(
-    new Fields(mergedSettings(kept, sent), 'properties.sealgate', problems),
-    environment.defaultProfile,
-  )
-  const sku = readSku(body)
-  const context = readContext(name, { settings, sku }, change.apiVersion, environment, warnings)
-  const properties = readNamespace(input, existing?.properties ?? null, context)
-  const content = {
-    location: readLocation(body, existing),
-    tags: readTags(body),
-    sku,
-    identity: readManagedIdentity(body),
-    properties,
-    settings,
-  }
+  const content = readContent(change, existing, before, environment, problems, warnings)
   if (problems.length > 0) return err(invalid(problems))
+  const { properties } = content
   const taken = takenNames(stage, name, properties, existing)
   if (taken !== null) return err(taken)
 
@@ -92,22 +74,76 @@ export function putNamespace(stage: Stage, change: PutNamespace, environment: Ch
         'There is more than one namespace now: peers that name no host, or an unknown one, are refused unless a default namespace is set.',
     })
   }
-  const { random, author } = environment
-  const stored: StoredNamespace = {
+  const stored = newNamespace(id, content, environment)
+  writeNamespace(stage, stored, null)
+  stage.put(countsKey(stored.uid), bytesOfText(JSON.stringify({ clients: 0 })))
+  return ok({ change: 'created', id, before: null, resource: resourceOf(stage, stored, environment), warnings })
+}
+
+/**
+ * Takes the place of a namespace that was refused, as far as its document can be read, so that the problems of its
+ * children are told too. For a stage that is given up.
+ */
+export function standIn(stage: Stage, change: PutNamespace, environment: ChangeEnvironment): void {
+  const existing = addressedNamespace(stage, change.id)
+  const before = existing === undefined ? null : resourceOf(stage, existing, environment)
+  const isReadable = structureProblems(change.body).length === 0
+  const readable = isReadable ? change : { ...change, body: {} }
+  const content = readContent(readable, existing, before, environment, [], [])
+  if (existing !== undefined) {
+    putStored(stage, { ...existing, ...content })
+    return
+  }
+  const stored = newNamespace(change.id, content, environment)
+  putStored(stage, stored)
+  stage.claim(Index.NamespaceName, stored.name.toLowerCase(), stored.uid)
+}
+
+type NamespaceContent = Pick<StoredNamespace, 'location' | 'tags' | 'sku' | 'identity' | 'properties' | 'settings'>
+
+function readContent(
+  change: PutNamespace,
+  existing: StoredNamespace | undefined,
+  before: Resource | null,
+  environment: ChangeEnvironment,
+  problems: Problem[],
+  warnings: Warning[],
+): NamespaceContent {
+  const isPatch = change.kind === 'patch' && before !== null
+  const body = new Fields(isPatch ? mergePatch(writable(before), change.body, ['tags']) : change.body, '', problems)
+  const input = body.nested('properties')
+  const kept = existing === undefined ? {} : namespaceSettingsDocument(existing.settings)
+  // Settings merge in any case, so they are read from what was sent.
+  const sent = isPatch ? new Fields(change.body, '', []).nested('properties') : input
+  const settings = readNamespaceSettings(
+    new Fields(mergedSettings(kept, sent), 'properties.sealgate', problems),
+    environment.defaultProfile,
+  )
+  const sku = readSku(body)
+  const context = readContext(change.id.namespace, { settings, sku }, change.apiVersion, environment, warnings)
+  return {
+    location: readLocation(body, existing),
+    tags: readTags(body),
+    sku,
+    identity: readManagedIdentity(body),
+    properties: readNamespace(input, existing?.properties ?? null, context),
+    settings,
+  }
+}
+
+function newNamespace(id: ResourceId, content: NamespaceContent, environment: ChangeEnvironment): StoredNamespace {
+  return {
     format: 1,
     type: 'namespaces',
-    uid: random.uid(),
-    name,
+    uid: environment.random.uid(),
+    name: id.namespace,
     generation: 1,
-    systemData: madeNow(author),
+    systemData: madeNow(environment.author),
     subscriptionId: id.subscriptionId,
     resourceGroup: id.resourceGroup,
     ...content,
     keys: { key1: newKey(environment), key2: newKey(environment) },
   }
-  writeNamespace(stage, stored, null)
-  stage.put(countsKey(stored.uid), bytesOfText(JSON.stringify({ clients: 0 })))
-  return ok({ change: 'created', id, before: null, resource: resourceOf(stage, stored, environment), warnings })
 }
 
 /** Children lie under the uid, which nobody finds any more; they are taken away later, page by page (`purge.ts`). */

@@ -1,50 +1,101 @@
+import { finish, type Steps } from '../base/steps.ts'
 import type { Problem, ProblemCode } from './failure.ts'
 
 /** Nesting that any document may have (S47). */
 const maximumDepth = 32
+const maximumProblems = 100
+
+/** Levels that are walked in steps: a template's resources and what they hold. What lies deeper is one step, and bounded. */
+const steppedDepth = 5
+/** Values below one place of the last of these levels; a client has a few dozen. */
+const maximumValues = 100_000
 
 /**
  * Checks what every document must keep before its meaning is looked at (S47): plain JSON values, no own `__proto__`
  * key, nesting of at most 32, well-formed text.
  */
 export function structureProblems(value: unknown, path = ''): readonly Problem[] {
-  const problems: Problem[] = []
-  walk(value, path, 0, problems)
-  return problems
+  return finish(structureSteps(value, path))
 }
 
-function walk(value: unknown, path: string, depth: number, problems: Problem[]): void {
-  const fail = (message: string) => problems.push({ code: 'InvalidJson', target: path, message })
-  if (problems.length >= 100) return
-  if (typeof value === 'string') {
-    if (!value.isWellFormed()) fail('The text holds half of a surrogate pair.')
-    return
+/** The same in steps: a template may hold a hundred thousand resources. */
+export function* structureSteps(value: unknown, path = ''): Steps<readonly Problem[]> {
+  const walk = new StructureWalk()
+  yield* walk.steps(value, path, 0)
+  return walk.problems
+}
+
+class StructureWalk {
+  readonly problems: Problem[] = []
+  #left = 0
+
+  #fail(target: string, message: string): void {
+    if (this.problems.length < maximumProblems) this.problems.push({ code: 'InvalidJson', target, message })
   }
-  if (value === null || typeof value === 'boolean' || value === undefined) return
-  if (typeof value === 'number') {
-    if (!Number.isFinite(value)) fail('The number is not finite.')
-    return
-  }
-  if (typeof value !== 'object') {
-    fail('This is no JSON value.')
-    return
-  }
-  if (depth === maximumDepth) {
-    fail(`Values are nested more than ${maximumDepth} deep.`)
-    return
-  }
-  if (Array.isArray(value)) {
-    for (const [index, element] of value.entries()) walk(element, `${path}[${index}]`, depth + 1, problems)
-    return
-  }
-  for (const key of Object.keys(value)) {
+
+  /** Where the member stands; null: its key is a problem. */
+  #member(path: string, key: string): string | null {
     const target = path === '' ? key : `${path}.${key}`
-    if (key === '__proto__') {
-      problems.push({ code: 'InvalidJson', target, message: 'The key "__proto__" is not allowed.' })
-    } else if (!key.isWellFormed()) {
-      problems.push({ code: 'InvalidJson', target: path, message: 'A key holds half of a surrogate pair.' })
-    } else {
-      walk((value as Record<string, unknown>)[key], target, depth + 1, problems)
+    if (key === '__proto__') this.#fail(target, 'The key "__proto__" is not allowed.')
+    else if (!key.isWellFormed()) this.#fail(path, 'A key holds half of a surrogate pair.')
+    else return target
+    return null
+  }
+
+  *steps(value: unknown, path: string, depth: number): Steps<undefined> {
+    this.#left = maximumValues
+    if (depth === steppedDepth || typeof value !== 'object' || value === null) {
+      this.#value(value, path, depth)
+      return
+    }
+    if (Array.isArray(value)) {
+      yield
+      for (const [index, element] of value.entries()) yield* this.steps(element, `${path}[${index}]`, depth + 1)
+      return
+    }
+    yield
+    for (const key of Object.keys(value)) {
+      const target = this.#member(path, key)
+      if (target !== null) yield* this.steps((value as Record<string, unknown>)[key], target, depth + 1)
+    }
+  }
+
+  #value(value: unknown, path: string, depth: number): void {
+    if (this.problems.length >= maximumProblems || this.#left < 0) return
+    if (--this.#left < 0) {
+      this.#fail(path, `More than ${maximumValues} values lie below one place.`)
+      return
+    }
+    switch (typeof value) {
+      case 'string':
+        if (!value.isWellFormed()) this.#fail(path, 'The text holds half of a surrogate pair.')
+        return
+      case 'number':
+        if (!Number.isFinite(value)) this.#fail(path, 'The number is not finite.')
+        return
+      case 'boolean':
+      case 'undefined':
+        return
+      case 'object':
+        if (value !== null) this.#container(value, path, depth)
+        return
+      default:
+        this.#fail(path, 'This is no JSON value.')
+    }
+  }
+
+  #container(value: object, path: string, depth: number): void {
+    if (depth === maximumDepth) {
+      this.#fail(path, `Values are nested more than ${maximumDepth} deep.`)
+      return
+    }
+    if (Array.isArray(value)) {
+      for (const [index, element] of value.entries()) this.#value(element, `${path}[${index}]`, depth + 1)
+      return
+    }
+    for (const key of Object.keys(value)) {
+      const target = this.#member(path, key)
+      if (target !== null) this.#value((value as Record<string, unknown>)[key], target, depth + 1)
     }
   }
 }

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import type { Steps } from '../base/steps.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
 import type { Random } from '../ports/random.ts'
@@ -13,14 +14,16 @@ import {
   parentOf,
 } from './change.ts'
 import { deleteChild, putChild } from './change-child.ts'
-import { deleteNamespace, putNamespace, regenerateKey } from './change-namespace.ts'
+import { deleteNamespace, putNamespace, regenerateKey, standIn } from './change-namespace.ts'
 import { invalid, type Problem, problemsOf, type RegistryFailure } from './failure.ts'
 import { type OpenReport, prepareStore } from './format.ts'
+import { inSlices } from './in-slices.ts'
 import { LiveView } from './live-view.ts'
 import type { ProfileName } from './profile.ts'
 import { purgeNamespace, unfinishedPurges } from './purge.ts'
 import { childResource, etagOf, namespaceResource, type Resource } from './resource.ts'
-import type { CollectionId, ResourceId, ResourceType } from './resource-id.ts'
+import { type ChangeListener, Tellings, ToldChange } from './resource-change.ts'
+import type { CollectionId, ResourceId } from './resource-id.ts'
 import { findChild, readStored, recordsBelow, Stage } from './stage.ts'
 import {
   childPrefix,
@@ -35,6 +38,8 @@ import {
 import type { RegistryView } from './view.ts'
 import { type WriteOutcome, Writer } from './writer.ts'
 
+export type { ResourceChange } from './resource-change.ts'
+
 export interface RegistryParts {
   readonly store: RegistryStore
   readonly random: Random
@@ -47,15 +52,6 @@ export interface RegistryParts {
   readonly publicRoots?: ReadonlySet<string>
   /** Version of the Unicode tables that names are folded by (S1). */
   readonly unicodeVersion?: string
-}
-
-/** One resource changed, told after it is visible and before the writer is answered. */
-export interface ResourceChange {
-  readonly change: 'created' | 'updated' | 'deleted'
-  readonly namespace: NamespaceId
-  readonly type: ResourceType
-  readonly uid: string
-  readonly name: string
 }
 
 export interface ListOptions {
@@ -100,7 +96,9 @@ export interface Registry {
   /** All of it in one write of the store, or nothing and every problem of every change. In the order given. */
   transact(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>>
   /** What `transact` would do now; nothing is written. */
-  rehearse(changes: readonly Change[], author: Author): Result<readonly Changed[], RegistryFailure>
+  rehearse(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>>
+  /** Long work of a caller, a few milliseconds at a time. */
+  inSlices<Value>(steps: Steps<Value>): Promise<Value>
   /** Access keys of the HTTP plane. */
   listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure>
   regenerateKey(
@@ -110,7 +108,7 @@ export interface Registry {
   ): Promise<Result<StoredNamespace['keys'], RegistryFailure>>
   /** A client by its authentication name, which the path of a resource does not hold. */
   findClient(namespaceName: string, authenticationName: string): Resource | undefined
-  onChange(callback: (changes: readonly ResourceChange[]) => void): Stop
+  onChange(callback: ChangeListener): Stop
   /** Private notes of the deployment code, written in the same transaction (S67). */
   note(key: string): Uint8Array | undefined
   transactWithNote(
@@ -124,6 +122,9 @@ export interface Registry {
 }
 
 const purgeRetryMs = 5_000
+
+/** A plan that resources change under this often is told as it is. */
+const rehearsals = 3
 
 /** At most this many records are looked at for one page of a filtered list. */
 const scanLimit = 10_000
@@ -139,16 +140,19 @@ class StoreRegistry implements Registry {
   readonly #parts: RegistryParts
   readonly #store: RegistryStore
   readonly #writer: Writer
-  readonly #listeners = new Set<(changes: readonly ResourceChange[]) => void>()
+  readonly #listeners = new Set<ChangeListener>()
+  readonly #tellings: Tellings
   readonly #stop: Stop
   readonly #timers = new Set<Cancel>()
   #purging: Promise<void> = Promise.resolve()
+  #changesSeen = 0
   #closed = false
 
   constructor(parts: RegistryParts, report: OpenReport) {
     this.#parts = parts
     this.#store = parts.store
-    this.#writer = new Writer(parts.store)
+    this.#writer = new Writer({ store: parts.store, clock: parts.clock, changesSeen: () => this.#changesSeen })
+    this.#tellings = new Tellings(parts.clock, this.#listeners)
     this.report = report
     this.view = new LiveView(parts.store)
     this.#stop = parts.store.watch((changes) => this.#onWrite(changes))
@@ -215,15 +219,8 @@ class StoreRegistry implements Registry {
   }
 
   async #single(change: Change, author: Author): Promise<Result<Changed, RegistryFailure>> {
-    const environment = this.#environment(author)
-    const outcome = await this.#writer.run((stage) => {
-      const value = applyChange(stage, change, environment)
-      return { keep: value.ok, value }
-    })
-    const result = settled(outcome)
-    if (!result.ok) return result
-    this.#afterWrite([result.value])
-    return ok(withEtag(result.value, outcome))
+    const done = await this.#transact([change], author, null)
+    return done.ok ? ok(done.value[0]!) : done
   }
 
   async transact(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>> {
@@ -244,19 +241,29 @@ class StoreRegistry implements Registry {
     note: { readonly key: string; readonly value: Uint8Array } | null,
   ): Promise<Result<readonly Changed[], RegistryFailure>> {
     const environment = this.#environment(author)
-    const outcome = await this.#writer.run((stage) => {
-      const value = applyAll(stage, changes, environment)
+    const outcome = await this.#writer.run(function* (stage) {
+      const value = yield* applyAll(stage, changes, environment)
       if (note !== null && value.ok) stage.put(note.key, note.value)
       return { keep: value.ok, value }
     })
     const result = settled(outcome)
     if (!result.ok) return result
+    await this.#tellings.done()
     this.#afterWrite(result.value)
     return ok(result.value.map((changed) => withEtag(changed, outcome)))
   }
 
-  rehearse(changes: readonly Change[], author: Author): Result<readonly Changed[], RegistryFailure> {
-    return applyAll(new Stage(this.#store), changes, this.#environment(author))
+  async rehearse(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>> {
+    const environment = this.#environment(author)
+    for (let attempt = 1; ; attempt++) {
+      const seen = this.#changesSeen
+      const done = await this.inSlices(applyAll(new Stage(this.#store), changes, environment))
+      if (this.#changesSeen === seen || attempt === rehearsals) return done
+    }
+  }
+
+  inSlices<Value>(steps: Steps<Value>): Promise<Value> {
+    return inSlices(this.#parts.clock, steps)
   }
 
   listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure> {
@@ -266,13 +273,12 @@ class StoreRegistry implements Registry {
 
   async regenerateKey(id: ResourceId, keyName: 'key1' | 'key2', author: Author) {
     const environment = this.#environment(author)
-    const outcome = await this.#writer.run(
-      (stage): { keep: boolean; value: Result<StoredNamespace['keys'], RegistryFailure> } => {
-        const namespace = addressedNamespace(stage, id)
-        if (namespace === undefined) return { keep: false, value: err(notFound(id)) }
-        return { keep: true, value: ok(regenerateKey(stage, namespace, keyName, environment)) }
-      },
-    )
+    const outcome = await this.#writer.run<Result<StoredNamespace['keys'], RegistryFailure>>(function* (stage) {
+      yield
+      const namespace = addressedNamespace(stage, id)
+      if (namespace === undefined) return { keep: false, value: err(notFound(id)) }
+      return { keep: true, value: ok(regenerateKey(stage, namespace, keyName, environment)) }
+    })
     return settled(outcome)
   }
 
@@ -285,7 +291,7 @@ class StoreRegistry implements Registry {
     return stored && this.#childResource(stored, namespace)
   }
 
-  onChange(callback: (changes: readonly ResourceChange[]) => void): Stop {
+  onChange(callback: ChangeListener): Stop {
     this.#listeners.add(callback)
     return () => this.#listeners.delete(callback)
   }
@@ -296,6 +302,7 @@ class StoreRegistry implements Registry {
 
   async idle(): Promise<void> {
     await this.#writer.idle()
+    await this.#tellings.done()
     await this.#purging
   }
 
@@ -357,32 +364,23 @@ class StoreRegistry implements Registry {
   }
 
   #onWrite(changes: readonly RegistryChange[]): void {
-    const told = this.#listeners.size > 0 ? changes.flatMap((change) => this.#describe(change)) : []
-    this.view.apply(changes)
-    if (told.length > 0) for (const listener of this.#listeners) listener(told)
-  }
-
-  #describe({ key, value }: RegistryChange): readonly ResourceChange[] {
-    const facts = factsOfKey(key)
-    if (facts.kind === 'namespace') {
-      const namespace = facts.uid as NamespaceId
-      const stored = value === null ? null : decodeStored(value)
-      const name = stored?.name ?? this.view.namespaceById(namespace)?.name ?? ''
-      return [{ change: changeOf(stored), namespace, type: 'namespaces', uid: facts.uid, name }]
+    const told: ToldChange[] = []
+    for (const { key, value } of changes) {
+      const facts = factsOfKey(key)
+      if (facts.kind === 'namespace') {
+        const name = this.view.namespaceById(facts.uid as NamespaceId)?.name ?? ''
+        told.push(new ToldChange('namespaces', facts.uid as NamespaceId, facts.uid, value, name))
+      } else if (facts.kind === 'child') {
+        const namespace = facts.namespaceUid as NamespaceId
+        // What is purged left with its namespace.
+        if (value === null && this.view.namespaceById(namespace) === undefined) continue
+        told.push(new ToldChange(facts.type, namespace, facts.uid, value, nameOfKey(key)))
+      }
     }
-    if (facts.kind !== 'child') return []
-    const namespace = facts.namespaceUid as NamespaceId
-    // What is purged left with its namespace.
-    if (this.view.namespaceById(namespace) === undefined && value === null) return []
-    const stored = value === null ? null : decodeStored(value)
-    const { type, uid } = facts
-    return [{ change: changeOf(stored), namespace, type, uid, name: stored?.name ?? nameOfKey(key) }]
+    this.#changesSeen += told.length
+    this.view.apply(changes)
+    this.#tellings.tell(told)
   }
-}
-
-function changeOf(stored: { readonly generation: number } | null): ResourceChange['change'] {
-  if (stored === null) return 'deleted'
-  return stored.generation === 1 ? 'created' : 'updated'
 }
 
 function nameOfKey(key: string): string {
@@ -406,23 +404,22 @@ function applyChange(stage: Stage, change: Change, environment: ChangeEnvironmen
 }
 
 /** Goes on after a failure, so that every problem of the document is told at once. */
-function applyAll(
+function* applyAll(
   stage: Stage,
   changes: readonly Change[],
   environment: ChangeEnvironment,
-): Result<readonly Changed[], RegistryFailure> {
+): Steps<Result<readonly Changed[], RegistryFailure>> {
   const done: Changed[] = []
   const problems: Problem[] = []
-  const failed = new Set<string>()
   for (const change of changes) {
     const result = applyChange(stage, change, environment)
     if (result.ok) done.push(result.value)
     else if (changes.length === 1 && change.label === undefined) return result
-    // Children of a namespace that failed have no problem of their own.
-    else if (result.error.kind !== 'parentNotFound' || !failed.has(change.id.namespace.toLowerCase())) {
+    else {
       problems.push(...problemsOf(result.error, change.label ?? ''))
-      if (change.id.child === null) failed.add(change.id.namespace.toLowerCase())
+      if (change.id.child === null && change.kind !== 'delete') standIn(stage, change, environment)
     }
+    yield
   }
   return problems.length > 0 ? err(invalid(problems)) : ok(done)
 }

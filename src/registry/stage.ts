@@ -1,3 +1,4 @@
+import type { Steps } from '../base/steps.ts'
 import type { RegistryRecord, RegistryWrite, Revision } from '../ports/engine.ts'
 import type { ChildType } from './resource-id.ts'
 import {
@@ -31,6 +32,9 @@ export interface RevisionReader extends RecordReader {
 
 const page = 512
 
+/** Entries that one step handles. */
+const entriesPerStep = 64
+
 /**
  * Changes that are not written yet, over what is: later reads see them. A stage upon a stage is a transaction that can be
  * given up alone; the lowest one becomes one write of the store.
@@ -39,9 +43,11 @@ export class Stage implements RecordReader {
   readonly #base: Stage | RevisionReader
   readonly #namespaces = new Map<string, StoredNamespace | undefined>()
   /** Null: removed. */
-  readonly #records = new Map<string, Uint8Array | null>()
+  #records = new Map<string, Uint8Array | null>()
+  /** Keys by their first word: a range over a few groups does not look at a million clients. */
+  #keysByWord = new Map<string, Set<string>>()
   /** By index, then value. Null: released. */
-  readonly #claims = new Map<string, Map<string, string | null>>()
+  #claims = new Map<string, Map<string, string | null>>()
 
   constructor(base: Stage | RevisionReader) {
     this.#base = base
@@ -67,7 +73,8 @@ export class Stage implements RecordReader {
     after: string | null,
     limit: number,
   ): readonly { readonly key: string; readonly value: Uint8Array }[] {
-    const staged = [...this.#records.keys()].filter((key) => key.startsWith(prefix) && (after === null || key > after))
+    const sameWord = this.#keysByWord.get(wordOf(prefix)) ?? []
+    const staged = [...sameWord].filter((key) => key.startsWith(prefix) && (after === null || key > after))
     if (staged.length === 0) return this.#base.range(prefix, after, limit)
     const removed = staged.length
     const below = this.#base.range(prefix, after, limit + removed).filter(({ key }) => !this.#records.has(key))
@@ -91,13 +98,20 @@ export class Stage implements RecordReader {
   }
 
   put(key: string, value: Uint8Array): void {
-    this.#records.set(key, value)
-    this.#namespaces.delete(key)
+    this.#set(key, value)
   }
 
   remove(key: string): void {
-    this.#records.set(key, null)
+    this.#set(key, null)
+  }
+
+  #set(key: string, value: Uint8Array | null): void {
+    this.#records.set(key, value)
     this.#namespaces.delete(key)
+    const word = wordOf(key)
+    const keys = this.#keysByWord.get(word)
+    if (keys === undefined) this.#keysByWord.set(word, new Set([key]))
+    else keys.add(key)
   }
 
   claim(index: string, value: string, owner: string): void {
@@ -108,26 +122,39 @@ export class Stage implements RecordReader {
     this.#claimsOf(index).set(value, null)
   }
 
-  /** Hands everything to the stage below. */
-  mergeInto(below: Stage): void {
+  /** Hands everything to the stage below; this one is done then. */
+  *mergeInto(below: Stage): Steps<undefined> {
+    if (below.empty) {
+      below.#records = this.#records
+      below.#keysByWord = this.#keysByWord
+      below.#claims = this.#claims
+      below.#namespaces.clear()
+      return
+    }
+    let merged = 0
     for (const [key, value] of this.#records) {
-      below.#records.set(key, value)
-      below.#namespaces.delete(key)
+      below.#set(key, value)
+      if (++merged % entriesPerStep === 0) yield
     }
     for (const [index, claims] of this.#claims) {
       const target = below.#claimsOf(index)
-      for (const [value, owner] of claims) target.set(value, owner)
+      for (const [value, owner] of claims) {
+        target.set(value, owner)
+        if (++merged % entriesPerStep === 0) yield
+      }
     }
   }
 
   /** One write on condition that nothing of it changed in the store since. */
-  toWrite(store: RevisionReader): RegistryWrite {
+  *toWrite(store: RevisionReader): Steps<RegistryWrite> {
     const put: { key: string; value: Uint8Array; ifRevision: Revision | null }[] = []
     const remove: { key: string; ifRevision: Revision }[] = []
+    let seen = 0
     for (const [key, value] of this.#records) {
       const ifRevision = store.get(key)?.revision ?? null
       if (value !== null) put.push({ key, value, ifRevision })
       else if (ifRevision !== null) remove.push({ key, ifRevision })
+      if (++seen % entriesPerStep === 0) yield
     }
     const claim: { index: string; value: string; owner: string }[] = []
     const release: { index: string; value: string; owner: string }[] = []
@@ -136,6 +163,7 @@ export class Stage implements RecordReader {
         const holder = store.lookup(index, value)
         if (holder !== undefined && holder !== owner) release.push({ index, value, owner: holder })
         if (owner !== null && owner !== holder) claim.push({ index, value, owner })
+        if (++seen % entriesPerStep === 0) yield
       }
     }
     return { put, remove, claim, release }
@@ -149,6 +177,12 @@ export class Stage implements RecordReader {
     }
     return claims
   }
+}
+
+/** Prefixes of ranges end behind their first word. */
+function wordOf(key: string): string {
+  const end = key.indexOf(' ')
+  return end < 0 ? key : key.slice(0, end)
 }
 
 // ---------------------------------------------------------------------------------------------- resources in a reader

@@ -146,12 +146,17 @@ export type KeyFacts =
   | { readonly kind: 'other' }
 
 export function factsOfKey(key: string): KeyFacts {
-  const [word = '', namespaceUid = '', name = '', uid] = key.split(' ')
+  const first = key.indexOf(' ')
+  const word = first < 0 ? key : key.slice(0, first)
+  const second = key.indexOf(' ', first + 1)
+  const namespaceUid = first < 0 ? '' : key.slice(first + 1, second < 0 ? undefined : second)
   if (word === 'namespace') return { kind: 'namespace', uid: namespaceUid }
   if (word === 'rights' || word === 'trust') return { kind: 'mark', mark: word, namespaceUid }
   const type = typesByWord.get(word)
-  if (type === undefined || uid === undefined || name === '') return { kind: 'other' }
-  return { kind: 'child', type, namespaceUid, uid }
+  const last = key.lastIndexOf(' ')
+  // `<word> <namespace uid> <name> <uid>`
+  if (type === undefined || second < 0 || last <= second + 1) return { kind: 'other' }
+  return { kind: 'child', type, namespaceUid, uid: key.slice(last + 1) }
 }
 
 export function keyOf(stored: Stored): string {
@@ -161,6 +166,18 @@ export function keyOf(stored: Stored): string {
 
 export function encodeStored(stored: Stored): Uint8Array {
   return bytesOfText(JSON.stringify(stored))
+}
+
+const generationMember = Buffer.from('"generation":')
+/** Members before it are few and short: `encodeStored` writes them in the order of `Head`. */
+const generationWithin = 512
+
+/** 1: the record was just created. Reads no more of it than that. */
+export function generationOf(value: Uint8Array): number {
+  const head = Buffer.from(value.buffer, value.byteOffset, Math.min(value.length, generationWithin))
+  const at = head.indexOf(generationMember)
+  if (at < 0) return decodeStored(value).generation
+  return Number.parseInt(head.toString('latin1', at + generationMember.length, at + generationMember.length + 16), 10)
 }
 
 export function decodeStored(value: Uint8Array): Stored {

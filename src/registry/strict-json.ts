@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import { finish, type Steps } from '../base/steps.ts'
 
 /**
  * JSON as an operator's document has to be (S47): no key twice, no `__proto__`, nesting of at most 32, objects without a
@@ -21,16 +22,21 @@ export type JsonDialect = 'json' | 'template'
 const maximumDepth = 32
 
 export function parseJson(text: string, dialect: JsonDialect = 'json'): Result<unknown, JsonFailure> {
+  return finish(parseJsonSteps(text, dialect))
+}
+
+/** The same in steps: a document of many megabytes takes longer than others can wait. */
+export function* parseJsonSteps(text: string, dialect: JsonDialect = 'json'): Steps<Result<unknown, JsonFailure>> {
   const parser = new JsonParser(text.startsWith('\ufeff') ? text.slice(1) : text, dialect === 'template')
   try {
-    return ok(parser.document())
+    return ok(yield* parser.document())
   } catch (error) {
     if (error instanceof Stop) return err(parser.place(error))
     throw error
   }
 }
 
-/** Leaves the recursion; never leaves this file. */
+/** Leaves the parser; never leaves this file. */
 class Stop extends Error {
   readonly at: number
   constructor(at: number, message: string) {
@@ -52,6 +58,20 @@ const escapes: Readonly<Record<string, string>> = {
   t: '\t',
 }
 
+const words: readonly (readonly [word: string, value: unknown])[] = [
+  ['true', true],
+  ['false', false],
+  ['null', null],
+]
+
+/** Values that one step reads. */
+const valuesPerStep = 256
+
+/** An object or a list whose end is not reached yet. */
+type Open =
+  | { readonly close: '}'; readonly value: Record<string, unknown>; key: string }
+  | { readonly close: ']'; readonly value: unknown[] }
+
 class JsonParser {
   readonly #text: string
   readonly #lenient: boolean
@@ -62,33 +82,90 @@ class JsonParser {
     this.#lenient = lenient
   }
 
-  document(): unknown {
-    const value = this.#value(0)
-    this.#space()
-    if (this.#at < this.#text.length) throw this.#expected('the end of the document')
-    return value
+  /** With a list of what is open in place of a recursion, so that it can be left between any two values. */
+  *document(): Steps<unknown> {
+    const open: Open[] = []
+    for (let read = 1; ; read++) {
+      if (read % valuesPerStep === 0) yield
+      let value: unknown
+      const opened = this.#open(open.length)
+      if (opened === null) value = this.#scalar()
+      else if (this.#closesEmpty(opened)) value = opened.value
+      else {
+        open.push(opened)
+        continue
+      }
+      for (;;) {
+        const inside = open.at(-1)
+        if (inside === undefined) {
+          this.#space()
+          if (this.#at < this.#text.length) throw this.#expected('the end of the document')
+          return value
+        }
+        if (inside.close === '}') inside.value[inside.key] = value
+        else inside.value.push(value)
+        if (!this.#ends(inside.close) && !this.#closesAfterComma(inside)) break
+        open.pop()
+        value = inside.value
+      }
+    }
   }
 
   place({ at, message }: Stop): JsonFailure {
-    const before = this.#text.slice(0, at)
-    const lastBreak = before.lastIndexOf('\n')
-    return { line: before.split('\n').length, column: at - lastBreak, message }
+    let line = 1
+    let start = 0
+    for (let next = this.#text.indexOf('\n'); next >= 0 && next < at; next = this.#text.indexOf('\n', start)) {
+      line++
+      start = next + 1
+    }
+    return { line, column: at - start + 1, message }
   }
 
-  #value(depth: number): unknown {
+  #open(depth: number): Open | null {
     this.#space()
     const character = this.#text[this.#at]
-    if (character === '{' || character === '[') {
-      if (depth === maximumDepth) throw new Stop(this.#at, `Values are nested more than ${maximumDepth} deep.`)
+    if (character !== '{' && character !== '[') return null
+    if (depth === maximumDepth) throw new Stop(this.#at, `Values are nested more than ${maximumDepth} deep.`)
+    this.#at++
+    return character === '{' ? { close: '}', value: Object.create(null), key: '' } : { close: ']', value: [] }
+  }
+
+  #closesEmpty(opened: Open): boolean {
+    this.#space()
+    if (this.#text[this.#at] === opened.close) {
       this.#at++
-      return character === '{' ? this.#object(depth) : this.#list(depth)
+      return true
     }
-    if (character === '"') return this.#quoted()
-    for (const [word, value] of [
-      ['true', true],
-      ['false', false],
-      ['null', null],
-    ] as const) {
+    if (opened.close === '}') this.#member(opened)
+    return false
+  }
+
+  #closesAfterComma(inside: Open): boolean {
+    this.#space()
+    if (this.#text[this.#at] === inside.close) {
+      if (!this.#lenient) throw this.#expected(inside.close === '}' ? 'a key' : 'a value')
+      this.#at++
+      return true
+    }
+    if (inside.close === '}') this.#member(inside)
+    return false
+  }
+
+  /** A key and the colon behind it. */
+  #member(object: Extract<Open, { readonly close: '}' }>): void {
+    const start = this.#at
+    const key = this.#key()
+    if (key === '__proto__') throw new Stop(start, 'The key "__proto__" is not allowed.')
+    if (key in object.value) throw new Stop(start, `The key ${JSON.stringify(key)} stands twice in one object.`)
+    this.#space()
+    if (this.#text[this.#at] !== ':') throw this.#expected('":"')
+    this.#at++
+    object.key = key
+  }
+
+  #scalar(): unknown {
+    if (this.#text[this.#at] === '"') return this.#quoted()
+    for (const [word, value] of words) {
       if (this.#text.startsWith(word, this.#at)) {
         this.#at += word.length
         return value
@@ -97,42 +174,6 @@ class JsonParser {
     const number = this.#match(numberPattern)
     if (number === null) throw this.#expected('a value')
     return Number(number)
-  }
-
-  #object(depth: number): Record<string, unknown> {
-    const object: Record<string, unknown> = Object.create(null)
-    for (;;) {
-      this.#space()
-      const start = this.#at
-      if (this.#text[start] === '}') {
-        if (this.#lenient || Object.keys(object).length === 0) {
-          this.#at++
-          return object
-        }
-        throw this.#expected('a key')
-      }
-      const key = this.#key()
-      if (key === '__proto__') throw new Stop(start, 'The key "__proto__" is not allowed.')
-      if (key in object) throw new Stop(start, `The key ${JSON.stringify(key)} stands twice in one object.`)
-      this.#space()
-      if (this.#text[this.#at] !== ':') throw this.#expected('":"')
-      this.#at++
-      object[key] = this.#value(depth + 1)
-      if (this.#ends('}')) return object
-    }
-  }
-
-  #list(depth: number): unknown[] {
-    const list: unknown[] = []
-    for (;;) {
-      this.#space()
-      if (this.#text[this.#at] === ']' && (this.#lenient || list.length === 0)) {
-        this.#at++
-        return list
-      }
-      list.push(this.#value(depth + 1))
-      if (this.#ends(']')) return list
-    }
   }
 
   /** After a member: a comma, or the end. */

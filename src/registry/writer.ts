@@ -1,8 +1,11 @@
-import { EngineError, type RegistryStore, type Revision } from '../ports/engine.ts'
+import type { Steps } from '../base/steps.ts'
+import type { Clock } from '../ports/clock.ts'
+import { EngineError, type RegistryStore, type RegistryWrite, type Revision } from '../ports/engine.ts'
+import { inSlices } from './in-slices.ts'
 import { Stage } from './stage.ts'
 
 /** Work on a stage; `keep` false: what it staged is given up. */
-export type Work<Value> = (stage: Stage) => { readonly keep: boolean; readonly value: Value }
+export type Work<Value> = (stage: Stage) => Steps<{ readonly keep: boolean; readonly value: Value }>
 
 export type WriteOutcome<Value> =
   | {
@@ -14,9 +17,16 @@ export type WriteOutcome<Value> =
   | { readonly kind: 'unavailable'; readonly error: EngineError }
 
 interface Job {
-  readonly run: (root: Stage) => void
+  readonly run: (root: Stage) => Steps<undefined>
   readonly settle: (result: { readonly revision: Revision | null } | EngineError) => void
   readonly fail: (error: unknown) => void
+}
+
+export interface WriterParts {
+  readonly store: RegistryStore
+  readonly clock: Clock
+  /** Rises with each change of a resource in the store, whoever made it. */
+  readonly changesSeen: () => number
 }
 
 /** Writers that lost against another node this often in a row are told so. */
@@ -25,15 +35,16 @@ const maximumBatch = 256
 
 /**
  * One write at a time: what is validated is what is written. Requests that come while a write is under way are validated
- * one upon the other and share the next one.
+ * one upon the other and share the next one. Validation may take many turns; when a resource changes in the store
+ * meanwhile, it begins anew.
  */
 export class Writer {
-  readonly #store: RegistryStore
+  readonly #parts: WriterParts
   readonly #waiting: Job[] = []
   #running: Promise<void> | null = null
 
-  constructor(store: RegistryStore) {
-    this.#store = store
+  constructor(parts: WriterParts) {
+    this.#parts = parts
   }
 
   run<Value>(work: Work<Value>): Promise<WriteOutcome<Value>> {
@@ -41,11 +52,11 @@ export class Writer {
       let value: Value
       let kept = false
       this.#waiting.push({
-        run: (root) => {
+        *run(root): Steps<undefined> {
           kept = false
           const stage = new Stage(root)
           try {
-            const done = work(stage)
+            const done = yield* work(stage)
             value = done.value
             kept = done.keep && !stage.empty
           } catch (error) {
@@ -53,7 +64,7 @@ export class Writer {
             reject(error)
             return
           }
-          if (kept) stage.mergeInto(root)
+          if (kept) yield* stage.mergeInto(root)
         },
         settle: (result) => {
           if (!(result instanceof EngineError)) {
@@ -88,16 +99,31 @@ export class Writer {
   }
 
   async #write(batch: readonly Job[]): Promise<{ readonly revision: Revision | null } | EngineError> {
+    const { store, clock, changesSeen } = this.#parts
     for (let attempt = 1; ; attempt++) {
-      const root = new Stage(this.#store)
-      for (const job of batch) job.run(root)
-      if (root.empty) return { revision: null }
+      const seen = changesSeen()
+      const root = new Stage(store)
+      const write = await inSlices(clock, judge(batch, root, store))
+      // The ground moved while it was judged: neither a yes nor a no can be relied on.
+      if (changesSeen() !== seen) {
+        if (attempt === maximumAttempts) return new EngineError('conflict', 'resources change all the time')
+        continue
+      }
+      if (write === null) return { revision: null }
       try {
-        return { revision: await this.#store.write(root.toWrite(this.#store)) }
+        return { revision: await store.write(write) }
       } catch (error) {
         if (!(error instanceof EngineError)) throw error
         if (error.code !== 'conflict' || attempt === maximumAttempts) return error
       }
     }
   }
+}
+
+function* judge(batch: readonly Job[], root: Stage, store: RegistryStore): Steps<RegistryWrite | null> {
+  for (const job of batch) {
+    yield* job.run(root)
+    yield
+  }
+  return root.empty ? null : yield* root.toWrite(store)
 }

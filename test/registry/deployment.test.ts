@@ -203,7 +203,7 @@ test('a dry run tells the differences and writes nothing', async () => {
   const resources = template['resources'] as Record<string, unknown>[]
   resources[6] = { ...resources[6], properties: { query: "attributes.kind = 'crane'", description: 'new' } }
   const before = store.revision()
-  const plan = must(planDeployment(registry, read(template), later))
+  const plan = must(await planDeployment(registry, read(template), later))
   assert.equal(store.revision(), before)
   const changed = plan.changes.filter(({ change }) => change !== 'unchanged')
   assert.equal(changed.length, 1)

@@ -1,8 +1,8 @@
 import { err, ok, type Result } from '../../base/result.ts'
 import { readApiVersion } from '../arm/api-version.ts'
 import { armError, tryLater } from '../arm/error.ts'
-import type { House } from '../house.ts'
-import type { Answer, Query, Route } from '../route.ts'
+import { audit, type House } from '../house.ts'
+import type { Answer, Call, Query, Route } from '../route.ts'
 import { sourceOf } from './buckets.ts'
 import { type Caller, may, mayInPart } from './caller.ts'
 import { formatScope } from './role.ts'
@@ -12,6 +12,7 @@ import { formatScope } from './role.ts'
 export interface Knock {
   readonly authorization: string | undefined
   readonly remoteAddress: string
+  readonly requestId: string
   readonly params: Readonly<Record<string, string>>
   readonly query: Query
   readonly baseUrl: string
@@ -92,7 +93,14 @@ export function scopeOf(house: House, params: Knock['params']): string {
   )
 }
 
-export function denied(caller: Caller, action: string, scope: string): Answer {
+/** Told to the caller and to the audit log: who tries what they may not is worth knowing. */
+export function denied(
+  call: Pick<Call, 'house' | 'requestId' | 'remoteAddress'> & { readonly caller: Caller },
+  action: string,
+  scope: string,
+): Answer {
+  const { caller } = call
+  audit(call, { action, resource: scope, outcome: 'denied' })
   const message = `The client '${caller.name}' with role '${caller.grant.role}' does not have authorization to perform action '${action}' over scope '${scope}' or the scope is invalid.`
   return armError(403, 'AuthorizationFailed', message)
 }
@@ -101,12 +109,12 @@ function authorizeAction(
   house: House,
   caller: Caller,
   access: { readonly action: string; readonly filtered?: true },
-  { params }: Knock,
+  { params, requestId, remoteAddress }: Knock,
 ): Answer | null {
   const scope = scopeOf(house, params)
   if (may(caller, access.action, scope)) return null
   if (access.filtered === true && mayInPart(caller, access.action, scope)) return null
-  return denied(caller, access.action, scope)
+  return denied({ house, caller, requestId, remoteAddress }, access.action, scope)
 }
 
 function missingScope(house: House, route: Route, { params }: Knock): Answer | null {

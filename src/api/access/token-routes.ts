@@ -73,7 +73,7 @@ function listTokens(call: Call): Answer {
   const caller = callerOf(call)
   const seen = call.house.tokens.list().filter(({ scope }) => may(caller, readAction, scope))
   const scope = caller.grant.scope === '' ? formatScope(subscriptionOf(call), null, null) : caller.grant.scope
-  if (!may(caller, readAction, scope)) return denied(caller, readAction, scope)
+  if (!may(caller, readAction, scope)) return denied({ ...call, caller }, readAction, scope)
   return json(200, { value: seen.map(documentOf) })
 }
 
@@ -82,7 +82,7 @@ async function createToken(call: Call): Promise<Answer> {
   if (!read.ok) return read.error
   const given = read.value
   const caller = callerOf(call)
-  if (!may(caller, writeAction, given.scope)) return denied(caller, writeAction, given.scope)
+  if (!may(caller, writeAction, given.scope)) return denied({ ...call, caller }, writeAction, given.scope)
   const made = await call.house.tokens.create({ ...given, createdBy: caller.name })
   if (!made.ok) {
     return made.error === 'nameTaken'

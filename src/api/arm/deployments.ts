@@ -1,7 +1,7 @@
 import type { Result } from '../../base/result.ts'
 import { err, ok } from '../../base/result.ts'
 import { applyDeployment, type PlannedChange, planDeployment } from '../../registry/deployment/apply.ts'
-import { type Deployment, readTemplate } from '../../registry/deployment/template.ts'
+import { type Deployment, readTemplateSteps } from '../../registry/deployment/template.ts'
 import { invalid, type Problem } from '../../registry/failure.ts'
 import { Fields } from '../../registry/fields.ts'
 import { childTypes, formatResourceId, fullType, typeOf } from '../../registry/resource-id.ts'
@@ -45,11 +45,11 @@ export const deploymentRoutes: readonly Route[] = [
     access: { action: `${type}/validate/action` },
     body,
     answers: { 200: 'Deployment' },
-    handle(call) {
-      const read = readDeployment(call)
+    async handle(call) {
+      const read = await readDeployment(call)
       if (!read.ok) return read.error
       const { deployment, prune } = read.value
-      const planned = planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+      const planned = await planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
       return planned.ok ? json(200, documentOf(call, read.value, [])) : failed(planned.error)
     },
   },
@@ -62,13 +62,13 @@ export const deploymentRoutes: readonly Route[] = [
     access: { action: `${type}/whatIf/action` },
     body,
     answers: { 200: 'WhatIf' },
-    handle(call) {
-      const read = readDeployment(call)
+    async handle(call) {
+      const read = await readDeployment(call)
       if (!read.ok) return read.error
       const { deployment, prune } = read.value
-      const planned = planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+      const planned = await planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
       if (!planned.ok) return failed(planned.error)
-      return json(200, { status: 'Succeeded', properties: { changes: planned.value.changes.map(whatIf) } })
+      return { status: 200, stream: whatIfText(planned.value.changes) }
     },
   },
   {
@@ -120,7 +120,7 @@ interface Request {
 }
 
 async function deploy(call: Call): Promise<Answer> {
-  const read = readDeployment(call)
+  const read = await readDeployment(call)
   if (!read.ok) return read.error
   const { deployment, prune } = read.value
   const forbidden = forbiddenChange(call, deployment, prune)
@@ -143,17 +143,22 @@ async function deploy(call: Call): Promise<Answer> {
 /** A template may do nothing that its author may not do one by one (S69). */
 function forbiddenChange(call: Call, { resources }: Deployment, prune: boolean): Answer | null {
   const caller = callerOf(call)
+  const allowed = new Set<string>()
   for (const { id } of resources) {
+    // Of a fleet one client stands for all.
+    const kind = `${typeOf(id)} ${id.namespace}`
+    if (allowed.has(kind)) continue
     const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)
     const actions = [`${fullType(typeOf(id))}/write`]
     if (prune && id.child === null) actions.push(...childTypes.map((child) => `${fullType(child)}/delete`))
     const missing = actions.find((action) => !may(caller, action, scope))
-    if (missing !== undefined) return denied(caller, missing, scope)
+    if (missing !== undefined) return denied({ ...call, caller }, missing, scope)
+    allowed.add(kind)
   }
   return null
 }
 
-function readDeployment(call: Call): Result<Request, Answer> {
+async function readDeployment(call: Call): Promise<Result<Request, Answer>> {
   const problems: Problem[] = []
   if (!/^[-\w.()]{1,64}$/.test(nameOf(call))) {
     const message = 'A deployment name has 1 to 64 characters: letters, digits, and - _ . ( ).'
@@ -170,11 +175,12 @@ function readDeployment(call: Call): Result<Request, Answer> {
   const group = call.house.groups.find(call.params['resourceGroupName'] ?? '')
   const parameters = properties.raw('parameters') ?? {}
   const template = properties.raw('template')
-  const read = readTemplate(template, parameters, {
+  const context = {
     subscriptionId: settings.subscriptionId,
     resourceGroup: group?.name ?? settings.resourceGroup,
     location: group?.location ?? 'local',
-  })
+  }
+  const read = await call.house.parts.registry.inSlices(readTemplateSteps(template, parameters, context))
   if (!read.ok) {
     const below = read.error.map((problem) => ({ ...problem, target: `properties.template.${problem.target}` }))
     return err(invalidDocument(below, 'The template is not valid.'))
@@ -216,6 +222,13 @@ function documentOf(call: Call, { deployment, prune, parameters }: Request, chan
       templateHash: deployment.digest,
     },
   }
+}
+
+/** Written while it is read, a change at a time: the whole may be larger than the template. */
+function* whatIfText(changes: readonly PlannedChange[]): Generator<string> {
+  yield '{"status":"Succeeded","properties":{"changes":['
+  for (const [index, change] of changes.entries()) yield (index === 0 ? '' : ',') + JSON.stringify(whatIf(change))
+  yield ']}}'
 }
 
 const changeTypes = { created: 'Create', updated: 'Modify', unchanged: 'NoChange', deleted: 'Delete' } as const

@@ -128,7 +128,7 @@ async function deleteGroup(call: Call): Promise<Answer> {
   for (const { id } of namespaces) {
     const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)
     const action = 'Microsoft.EventGrid/namespaces/delete'
-    if (!may(caller, action, scope)) return denied(caller, action, scope)
+    if (!may(caller, action, scope)) return denied({ ...call, caller }, action, scope)
   }
   const deletes = namespaces.map(({ id }) => ({ kind: 'delete', id }) as const)
   const done = await parts.registry.transact(deletes, authorOf(call))

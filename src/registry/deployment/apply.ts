@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { ok, type Result } from '../../base/result.ts'
+import type { Steps } from '../../base/steps.ts'
 import type { Author, Change, Changed } from '../change.ts'
 import type { RegistryFailure } from '../failure.ts'
 import type { Registry } from '../registry.ts'
@@ -45,37 +46,46 @@ export async function applyDeployment(
   if (note !== undefined && (JSON.parse(textOfBytes(note)) as { digest: string }).digest === digest) {
     return ok({ skipped: true, changes: [], outputs })
   }
-  const changes = changesOf(registry, deployment, options)
+  const changes = await registry.inSlices(changesOf(registry, deployment, options))
   const value = bytesOfText(JSON.stringify({ source, digest, at: author.at }))
   const done =
     key === null
       ? await registry.transact(changes, author)
       : await registry.transactWithNote(changes, author, { key, value })
-  return done.ok ? ok({ skipped: false, changes: done.value.map(planned), outputs }) : done
+  if (!done.ok) return done
+  return ok({ skipped: false, changes: await registry.inSlices(planned(done.value)), outputs })
 }
 
 /** What `applyDeployment` would do now, whether or not it was applied before. */
-export function planDeployment(
+export async function planDeployment(
   registry: Registry,
   deployment: Deployment,
   author: Author,
   options: Pick<ApplyOptions, 'prune'> = {},
-): Result<Applied, RegistryFailure> {
-  const done = registry.rehearse(changesOf(registry, deployment, options), author)
-  return done.ok ? ok({ skipped: false, changes: done.value.map(planned), outputs: deployment.outputs }) : done
+): Promise<Result<Applied, RegistryFailure>> {
+  const changes = await registry.inSlices(changesOf(registry, deployment, options))
+  const done = await registry.rehearse(changes, author)
+  if (!done.ok) return done
+  const { outputs } = deployment
+  return ok({ skipped: false, changes: await registry.inSlices(planned(done.value)), outputs })
 }
 
-function planned(changed: Changed): PlannedChange {
-  const { before, resource } = changed
-  const isUpdate = changed.change === 'updated' && before !== null && resource !== null
-  return { ...changed, differences: isUpdate ? differences(before.document, resource.document) : [] }
+function* planned(done: readonly Changed[]): Steps<readonly PlannedChange[]> {
+  const changes: PlannedChange[] = []
+  for (const changed of done) {
+    const { change, before, resource } = changed
+    const isUpdate = change === 'updated' && before !== null && resource !== null
+    changes.push({ ...changed, differences: isUpdate ? differences(before.document, resource.document) : [] })
+    yield
+  }
+  return changes
 }
 
 function noteKey(source: string): string {
   return `applied ${hash('sha256', source, 'hex')}`
 }
 
-function changesOf(registry: Registry, deployment: Deployment, { prune }: ApplyOptions): readonly Change[] {
+function* changesOf(registry: Registry, deployment: Deployment, { prune }: ApplyOptions): Steps<readonly Change[]> {
   const puts: Change[] = deployment.resources.map(({ id, body, apiVersion, label }) => ({
     kind: 'put',
     id,
@@ -84,30 +94,34 @@ function changesOf(registry: Registry, deployment: Deployment, { prune }: ApplyO
     label,
   }))
   if (prune !== true) return puts
-  const deletes = unnamed(registry, deployment)
+  const deletes = yield* unnamed(registry, deployment)
   // A client makes room for another of the same name first; what bindings name goes when they are gone.
   const isNamed = ({ child }: ResourceId) => child?.type === 'clientGroups' || child?.type === 'topicSpaces'
   return [...deletes.filter(({ id }) => !isNamed(id)), ...puts, ...deletes.filter(({ id }) => isNamed(id))]
 }
 
-function unnamed(registry: Registry, { resources }: Deployment): readonly Change[] {
-  const keep = new Set(
-    resources.flatMap(({ id }) => (id.child === null ? [] : [nameIn(id, id.child.type, id.child.name)])),
-  )
+function* unnamed(registry: Registry, { resources }: Deployment): Steps<readonly Change[]> {
+  const keep = new Set<string>()
+  for (const { id } of resources) {
+    if (id.child !== null) keep.add(nameIn(id, id.child.type, id.child.name))
+    yield
+  }
   const namespaces = resources.filter(({ id }) => id.child === null)
   const deletes: Change[] = []
   for (const { id } of namespaces) {
     for (const type of childTypes) {
       let after: string | null = null
       do {
-        const page = registry.list({ ...id, type }, { limit: 500, after })
+        const page = registry.list({ ...id, type }, { limit: 200, after })
         if (!page.ok) break // the namespace is yet to be made
         for (const resource of page.value.resources) {
-          if (!keep.has(nameIn(id, type, resource.document.name))) {
-            deletes.push({ kind: 'delete', id: resource.id, label: `${type} ${resource.document.name}` })
+          const name = resource.id.child?.name ?? ''
+          if (!keep.has(nameIn(id, type, name))) {
+            deletes.push({ kind: 'delete', id: resource.id, label: `${type} ${name}` })
           }
         }
         after = page.value.next
+        yield
       } while (after !== null)
     }
   }

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts'
 import type { Problem } from '../failure.ts'
 import { formatResourceId, fullType, type ResourceType } from '../resource-id.ts'
 import type { TemplateResource } from './resources.ts'
@@ -16,13 +17,16 @@ const rank: Readonly<Record<ResourceType, number>> = {
  * By kind, then by `dependsOn`, then as written. What depends on itself, on nothing that is there, or on a kind that
  * comes later is a problem.
  */
-export function orderResources(
+export function* orderResources(
   resources: readonly TemplateResource[],
   problems: Problem[],
-): readonly TemplateResource[] {
-  const byName = names(resources)
+): Steps<readonly TemplateResource[]> {
+  const byName = yield* names(resources)
   const needed = new Map<TemplateResource, readonly TemplateResource[]>()
+  const byRank: TemplateResource[][] = Object.values(rank).map(() => [])
   for (const resource of resources) {
+    yield
+    byRank[rank[resource.type]]!.push(resource)
     const needs: TemplateResource[] = []
     for (const [index, text] of resource.dependsOn.entries()) {
       const other = byName.get(text.toLowerCase())
@@ -39,12 +43,11 @@ export function orderResources(
   }
   const ordered: TemplateResource[] = []
   const state = new Map<TemplateResource, 'underWay' | 'done'>()
-  const byRank = resources.toSorted((a, b) => rank[a.type] - rank[b.type])
-  for (const resource of byRank) visit(resource)
+  for (const resource of byRank.flat()) yield* visit(resource)
   return ordered.filter(({ wanted }) => wanted)
 
   /** Depth first with a list of its own: a chain may be as long as the template. */
-  function visit(first: TemplateResource): void {
+  function* visit(first: TemplateResource): Steps<undefined> {
     const path: { readonly resource: TemplateResource; next: number }[] = []
     const enter = (resource: TemplateResource) => {
       state.set(resource, 'underWay')
@@ -53,6 +56,7 @@ export function orderResources(
     if (state.has(first)) return
     enter(first)
     while (path.length > 0) {
+      yield
       const step = path.at(-1)!
       const other = needed.get(step.resource)?.[step.next++]
       if (other === undefined) {
@@ -68,9 +72,10 @@ export function orderResources(
 }
 
 /** Every way to name a resource: id, `type/name`, name, symbolic name. Lower case. */
-function names(resources: readonly TemplateResource[]): ReadonlyMap<string, TemplateResource> {
+function* names(resources: readonly TemplateResource[]): Steps<ReadonlyMap<string, TemplateResource>> {
   const byName = new Map<string, TemplateResource>()
   for (const resource of resources) {
+    yield
     const { id, type, symbolicName } = resource
     const name = id.child === null ? id.namespace : `${id.namespace}/${id.child.name}`
     for (const text of [formatResourceId(id), `${fullType(type)}/${name}`, name, id.child?.name ?? name]) {

@@ -1,3 +1,4 @@
+import type { Steps } from '../../base/steps.ts'
 import type { Problem } from '../failure.ts'
 import type { Fields } from '../fields.ts'
 import {
@@ -43,15 +44,15 @@ interface Parent {
   readonly wanted: boolean
 }
 
-export function readResources(
+export function* readResources(
   template: Fields,
   reader: TemplateReader,
   context: DeploymentContext,
   problems: Problem[],
-): { readonly resources: readonly TemplateResource[]; readonly ignoredTypes: readonly string[] } {
+): Steps<{ readonly resources: readonly TemplateResource[]; readonly ignoredTypes: readonly string[] }> {
   const resources: TemplateResource[] = []
   const ignored = new Set<string>()
-  readList(template, null, 0)
+  yield* readList(template, null, 0)
   if (!template.has('resources')) {
     template.fail('resources', 'Required', 'A template lists what it describes in "resources".')
   }
@@ -65,11 +66,12 @@ export function readResources(
       problems.push({ code: 'InvalidTemplate', target: label, message: `The same resource stands at ${other}.` })
     }
     seen.set(exact, label)
+    yield
   }
   return { resources, ignoredTypes: [...ignored] }
 
   /** A list, or an object whose keys are symbolic names (languageVersion 2.0). */
-  function readList(owner: Fields, parent: Parent | null, nesting: number): void {
+  function* readList(owner: Fields, parent: Parent | null, nesting: number): Steps<undefined> {
     const raw = owner.raw('resources')
     if (raw === undefined) return
     if (nesting > maximumNesting) {
@@ -77,14 +79,22 @@ export function readResources(
       return
     }
     if (Array.isArray(raw)) {
-      for (const entry of owner.objects('resources', maximumResources) ?? []) readOne(entry, null, parent, nesting)
+      for (const entry of owner.objects('resources', maximumResources) ?? []) {
+        yield* readOne(entry, null, parent, nesting)
+      }
       return
     }
     const named = owner.nested('resources')
-    for (const name of named.keys()) readOne(named.nested(name), name, parent, nesting)
+    for (const name of named.keys()) yield* readOne(named.nested(name), name, parent, nesting)
   }
 
-  function readOne(entry: Fields, symbolicName: string | null, parent: Parent | null, nesting: number): void {
+  function* readOne(
+    entry: Fields,
+    symbolicName: string | null,
+    parent: Parent | null,
+    nesting: number,
+  ): Steps<undefined> {
+    yield
     for (const key of entry.keys()) {
       if (!known.includes(key))
         entry.fail(key, 'Unsupported', `"${key}" is not supported. Supported: ${known.join(', ')}.`)
@@ -120,7 +130,7 @@ export function readResources(
     if (id !== null) {
       resources.push({ id, type, apiVersion, body, label: entry.path, dependsOn, symbolicName, wanted })
     }
-    readList(entry, { ...place, wanted }, nesting + 1)
+    yield* readList(entry, { ...place, wanted }, nesting + 1)
   }
 
   function resolve(entry: Fields, name: string): unknown {

@@ -1,8 +1,9 @@
-import { hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { err, ok, type Result } from '../../base/result.ts'
+import { finish, type Steps } from '../../base/steps.ts'
 import { canonicalJson } from '../canonical-json.ts'
 import type { Problem } from '../failure.ts'
-import { Fields, structureProblems } from '../fields.ts'
+import { Fields, structureSteps } from '../fields.ts'
 import { evaluate, type Scope } from './evaluate.ts'
 import { expressionOf, literalOf } from './expression.ts'
 import { orderResources } from './order.ts'
@@ -50,7 +51,16 @@ export function readTemplate(
   parameters: unknown = {},
   context: DeploymentContext = defaultContext,
 ): Result<Deployment, readonly Problem[]> {
-  const structure = [...structureProblems(json), ...structureProblems(parameters, 'parameters')]
+  return finish(readTemplateSteps(json, parameters, context))
+}
+
+/** The same in steps, for a template that describes a fleet. */
+export function* readTemplateSteps(
+  json: unknown,
+  parameters: unknown = {},
+  context: DeploymentContext = defaultContext,
+): Steps<Result<Deployment, readonly Problem[]>> {
+  const structure = [...(yield* structureSteps(json)), ...(yield* structureSteps(parameters, 'parameters'))]
   if (structure.length > 0) return err(structure)
   const problems: Problem[] = []
   if (typeof json !== 'object' || json === null || Array.isArray(json)) {
@@ -61,12 +71,39 @@ export function readTemplate(
     if (!known.includes(key)) template.fail(key, 'Unsupported', `Templates with "${key}" are not supported.`)
   }
   const reader = new TemplateReader(template, parameters, context, problems)
-  const { resources, ignoredTypes } = readResources(template, reader, context, problems)
-  const ordered = orderResources(resources, problems)
+  const { resources, ignoredTypes } = yield* readResources(template, reader, context, problems)
+  const ordered = yield* orderResources(resources, problems)
   const outputs = reader.outputs()
   if (problems.length > 0) return err(problems)
-  const digest = hash('sha256', canonicalJson({ json, parameters, context }), 'hex')
+  const digest = yield* digestOf(template, { parameters, context })
   return ok({ resources: ordered, outputs, digest, ignoredTypes })
+}
+
+/** Of everything that is there, resource by resource. */
+function* digestOf(template: Fields, more: object): Steps<string> {
+  const digest = createHash('sha256')
+  const add = (value: unknown): void => {
+    // The separator stands in no JSON text.
+    digest.update(`${canonicalJson(value)}\u001f`)
+  }
+  add(more)
+  for (const key of template.keys().toSorted()) {
+    add(key)
+    const value = template.raw(key)
+    const members = key === 'resources' && typeof value === 'object' && value !== null
+    if (members && !Array.isArray(value)) {
+      for (const name of Object.keys(value).toSorted()) {
+        add([name, (value as Record<string, unknown>)[name]])
+        yield
+      }
+    } else if (members) {
+      for (const resource of value as readonly unknown[]) {
+        add(resource)
+        yield
+      }
+    } else add(value ?? null)
+  }
+  return digest.digest('hex')
 }
 
 /** Puts values in the place of expressions; what fails is a problem and null. */
