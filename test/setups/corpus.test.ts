@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict'
+import { writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { connackReasonCode, connackReturnCode } from '../../src/auth/connack-reason.ts'
 import type { DecisionStep } from '../../src/ports/events.ts'
+import { sealgate } from '../cli/run.ts'
 import { type RunningBroker, runBroker } from '../support/running-broker.ts'
 import { now, pem } from '../x509/kit.ts'
 import { attempt, type Outcome } from './attempt.ts'
@@ -112,6 +115,29 @@ async function refusals(world: World, { code }: Setup): Promise<readonly Entry[]
   return stray.body.value.slice(0, 1)
 }
 
+/** What the command line prints for the same question. */
+async function explainByCommand(world: World, { shows, username, clientId = 'peer', ...more }: Client): Promise<Entry> {
+  const file = (name: string, ...certificates: readonly Uint8Array[]): string => {
+    const path = join(broker.directory, `${world.namespace}-${name}.pem`)
+    writeFileSync(path, certificates.map((der) => pem(der)).join(''))
+    return path
+  }
+  const args = [
+    ...(shows === null ? [] : ['--cert', file('device', shows.certificate)]),
+    ...(shows === null || shows.sent.length === 0 ? [] : ['--chain', file('chain', ...shows.sent)]),
+    ...(username === null ? [] : ['--username', username]),
+    ...(more.authenticationMethod === undefined ? [] : ['--authentication-method', more.authenticationMethod]),
+  ]
+  return command('explain', '--namespace', world.namespace, '--client-id', clientId, ...args)
+}
+
+async function command(...args: readonly string[]) {
+  const place = { directory: broker.directory, environment: broker.environment }
+  const { code, out, err } = await sealgate(place, ...args, '--output', 'json')
+  assert.equal(code, 0, err)
+  return JSON.parse(out)
+}
+
 async function explain(world: World, client: Client): Promise<Entry> {
   const { shows, username, clientId, runs = bothVersions } = client
   const { body } = await broker.must('POST', `${world.namespace}/explain`, {
@@ -123,6 +149,11 @@ async function explain(world: World, client: Client): Promise<Entry> {
     protocol: runs[0]?.mqtt === 4 ? 'MQTT3' : 'MQTT5',
   })
   return body
+}
+
+/** The command line asks the same API: one set-up of each code is enough for it. */
+function firstOfItsCode(setup: Setup): boolean {
+  return corpus.find(({ code, explain }) => code === setup.code && explain === undefined) === setup
 }
 
 for (const setup of corpus) {
@@ -163,8 +194,14 @@ for (const setup of corpus) {
     assert.match(record.remedy ?? '', /^[A-Z].*\.$/)
 
     const { explain: unlike } = setup
-    if (unlike === undefined) assert.deepEqual(substance(await explain(world, client)), substance(record))
-    else if (unlike.says !== null) assert.equal((await explain(world, client)).code ?? 'accepted', unlike.says)
+    if (unlike === undefined) {
+      assert.deepEqual(substance(await explain(world, client)), substance(record))
+      if (firstOfItsCode(setup)) {
+        assert.deepEqual(substance(await explainByCommand(world, client)), substance(record))
+        const [listed] = await command('decisions', '--namespace', world.namespace, '--code', code)
+        assert.deepEqual(substance(listed), substance(record))
+      }
+    } else if (unlike.says !== null) assert.equal((await explain(world, client)).code ?? 'accepted', unlike.says)
 
     if ('change' in remedy) await apply(world.namespace, remedy.change)
     if ('clock' in remedy) broker.setClock(remedy.clock)

@@ -37,6 +37,8 @@ export interface RunningBroker {
   readonly https: Address
   readonly caFile: string
   readonly dataDirectory: string
+  /** Environment of a command line that finds the broker. */
+  readonly environment: Readonly<Record<string, string>>
   /** A directory that goes with the broker. */
   readonly directory: string
   /** Moves the wall clock, and nothing else. */
@@ -96,6 +98,11 @@ export async function runBroker(
     https,
     caFile: files.ca,
     dataDirectory: join(directory, 'data'),
+    environment: {
+      SEALGATE_SERVER: `https://${https.host}:${https.port}`,
+      SEALGATE_TOKEN_FILE: tokenFile,
+      SEALGATE_CA_FILE: files.ca,
+    },
     directory,
     setClock: (to) => clock.set(to),
     call,
