@@ -97,6 +97,8 @@ export class Device {
     if (known === null) {
       this.session = this.ledger.openSession(this.name, this.name, this.namespace, expiry)
     } else {
+      // It may be another one already when nobody says so.
+      if (!known.mustExist(now)) known.doom()
       known.agreedSeconds = null
       known.expirySeconds = Math.min(known.expirySeconds, expiry)
     }
@@ -201,8 +203,8 @@ export class Device {
   close(): void {
     const { link } = this
     if (link === null || link.peer.ended !== null) return
-    this.#leave('gone')
-    link.peer.close()
+    this.#leave('ghost')
+    link.close()
   }
 
   /** @param expirySeconds null: as it was */
@@ -233,7 +235,7 @@ export class Device {
     const keepAlive = link.connack?.properties.serverKeepAliveSeconds ?? link.connect.keepAliveSeconds
     if (keepAlive > 0 && silence >= keepAlive * 1_400) link.excuses.add('keep alive')
     if (!link.isAnnounced && this.world.now - link.openedAt >= 9_000) link.excuses.add('CONNECT too late')
-    if (link.stalledAt !== null) link.excuses.add('stalled')
+    if (link.stalledAt !== null && keepAlive > 0) link.excuses.add('stalled')
     const isExcused = link.excuses.size > 0 || this.world.endsSessions
     must(isExcused, 'a connection without fault is kept', () => `${this.name} in ${this.namespace.name}`)
     this.#leave('gone')
@@ -555,7 +557,10 @@ export class Device {
       what,
     )
     this.outgoing.delete(packetIdentifier)
-    this.ledger.accepted(message)
+    // Where the broker may have begun another session, it may never have had the message.
+    const isKnown = reasonCode < 0x80 || this.session?.isDoomed !== true
+    if (isKnown) this.ledger.accepted(message)
+    else this.ledger.over(message)
   }
 }
 

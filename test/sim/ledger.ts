@@ -27,6 +27,8 @@ export interface Message {
   /** `over`: the publisher's session is gone, nobody knows. */
   state: 'open' | 'accepted' | 'refused' | 'over'
   acceptedOrder: number
+  /** By share group: sessions that got it and can only have got it as members. */
+  readonly shared: Map<string, Set<SessionModel>>
   /** Sessions that are owed it once it is accepted, and the lowest QoS that can be theirs. */
   readonly candidates: Map<SessionModel, Candidate>
 }
@@ -153,7 +155,9 @@ export class Ledger {
   }
 
   /** A message is about to be sent for the first time. */
-  publish(facts: Omit<Message, 'id' | 'order' | 'attempts' | 'state' | 'acceptedOrder' | 'candidates'>): Message {
+  publish(
+    facts: Omit<Message, 'id' | 'order' | 'attempts' | 'state' | 'acceptedOrder' | 'candidates' | 'shared'>,
+  ): Message {
     const order = this.nextOrder()
     const message: Message = {
       ...facts,
@@ -163,6 +167,7 @@ export class Ledger {
       state: 'open',
       acceptedOrder: never,
       candidates: new Map(),
+      shared: new Map(),
     }
     this.#byId.set(message.id, message)
     if (message.qos === 0 || message.isWill) return message
@@ -361,6 +366,7 @@ export class Ledger {
     reasons: readonly SubscriptionModel[],
     what: () => string,
   ): void {
+    this.#judgeShare(session, message, packet, reasons, what)
     const receipt = session.received.get(message)
     if (receipt === undefined) {
       session.received.set(message, {
@@ -370,8 +376,9 @@ export class Ledger {
         link,
         onThisLink: 1,
       })
-      // What expires on the way comes late when its client sends it again; wills have delays.
-      if (isShared || message.isWill || message.expirySeconds !== null) return
+      // What expires or overflows on the way comes late when its client sends it again; wills have delays.
+      const isTooLarge = message.sizeBytes + 300 > session.smallestPacket
+      if (isShared || isTooLarge || !this.#isOwing || message.isWill || message.expirySeconds !== null) return
       must(session.inOrder(message, packet.qos), 'messages of one client and topic keep their order', what)
       const exactly = message.candidates.get(session)?.exactly ?? null
       if (exactly !== null && !session.isDoomed) {
@@ -402,6 +409,22 @@ export class Ledger {
     if (packet.qos === 0) return
     if (!packet.dup) receipt.fresh++
     must(receipt.fresh <= message.attempts * groups.size, 'what is sent again has DUP', what)
+  }
+
+  /** One member of a share gets a message; QoS 1 may move on when its member goes. */
+  #judgeShare(
+    session: SessionModel,
+    message: Message,
+    packet: PublishPacket,
+    reasons: readonly SubscriptionModel[],
+    what: () => string,
+  ): void {
+    const filters = new Set(reasons.map(({ request }) => request.topicFilter))
+    const [topicFilter = ''] = filters
+    if (filters.size !== 1 || !topicFilter.startsWith('$share/') || packet.qos === 1 || message.qos === 1) return
+    const members = message.shared.get(topicFilter) ?? new Set()
+    message.shared.set(topicFilter, members.add(session))
+    must(members.size <= message.attempts, 'a share gets one copy', () => `${what()}, ${members.size} members`)
   }
 
   /** At the end: whatever is owed and not there is lost. */

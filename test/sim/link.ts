@@ -100,6 +100,14 @@ export class Link {
     this.#wireBytes += bytes.length
   }
 
+  /** The client ended the stream: what is still on the wire never comes. */
+  isClosed = false
+
+  close(): void {
+    this.isClosed = true
+    this.peer.close()
+  }
+
   /** Some of the bytes on the wire arrive, in pieces of any size. */
   write(count: number, dice: Dice, now: number): void {
     if (this.peer.ended !== null || this.#wireBytes === 0) return

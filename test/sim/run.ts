@@ -146,7 +146,7 @@ class Simulation {
       case 'stall':
         link?.peer.stall(true)
         // Whoever does not read does not see that the broker gave it up.
-        if (link !== null && link.connect.keepAliveSeconds > 0) link.stalledAt ??= now
+        if (link !== null) link.stalledAt ??= now
         break
       case 'unstall':
         link?.peer.stall(false)
@@ -164,7 +164,8 @@ class Simulation {
         break
       }
       case 'ghost':
-        for (const ghost of device.ghosts) if (ghost.isAnnounced) ghost.write(dice.between(1, 200), dice, now)
+        for (const ghost of device.ghosts)
+          if (ghost.isAnnounced && !ghost.isClosed) ghost.write(dice.between(1, 200), dice, now)
         break
       case 'impostor':
         if (up !== null && !this.#world.setup.hasRegistryChanges) await this.#impostor(device, up, dice)
@@ -387,6 +388,28 @@ class Simulation {
       .join('; ')
   }
 
+  /** Sessions that end leave no subscription and no connection. */
+  async #endSessions(): Promise<void> {
+    const { broker, clock } = this.#world
+    for (const device of this.#devices) {
+      device.connect({ ...lastWish, cleanStart: true, expirySeconds: 0 })
+      await this.#flow(device, new Dice(0))
+      device.lose()
+    }
+    await clock.run(2_000)
+    this.#check()
+    const { connections, namespaces } = broker.operations.stats()
+    must(connections === 0, 'no connection is left over', () => `${connections}`)
+    for (const { sessions, online, subscriptions } of namespaces) {
+      const left = [sessions, online, subscriptions]
+      must(
+        left.every((count) => count === 0),
+        'no session and no subscription is left over',
+        () => left.join(' '),
+      )
+    }
+  }
+
   /** Queues are empty, and when the process ends it has no timer and no connection left. */
   async #leaveNothing(): Promise<void> {
     const { disk, broker, clock, namespaces } = this.#world
@@ -401,6 +424,7 @@ class Simulation {
         )
       }
     }
+    await this.#endSessions()
     const drained = broker.drain(5_000)
     await clock.settle()
     await clock.run(6_000)
