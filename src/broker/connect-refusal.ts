@@ -89,7 +89,9 @@ export function sessionRefusal(
     const failed = step('session', accepted.principal.authenticationName, outcome.owner.authenticationName, null)
     return refusalOf(accepted, 'sessionNameTaken', {
       ...failed,
-      detail: printable(`the session ${clientId} belongs to this client until it expires`),
+      detail: printable(
+        `the session ${clientId} belongs to this client until it expires; end it with: ${closeCommand(namespace, clientId)}`,
+      ),
     })
   }
   const code = outcome.which === 'perName' ? 'sessionLimitReached' : 'namespaceSessionLimitReached'
@@ -98,13 +100,19 @@ export function sessionRefusal(
     blocking === null
       ? null
       : printable(
-          `${blocking.online ? 'connected' : 'offline'} session in the way; end it with: sealgate sessions close --namespace-name ${namespace.view.name} --client-id ${blocking.clientId}`,
+          `${blocking.online ? 'connected' : 'offline'} session in the way; end it with: ${closeCommand(namespace, blocking.clientId)}`,
         )
   return refusalOf(
     accepted,
     code,
     step('session', `at most ${outcome.limit}`, blocking === null ? null : blocking.clientId, detail),
   )
+}
+
+/** As it can be pasted into a shell. */
+function closeCommand(namespace: Namespace, clientId: string): string {
+  const word = /^[\w./:@%+=,][\w./:@%+=,-]*$/.test(clientId) ? clientId : `-- '${clientId.replaceAll("'", "'\\''")}'`
+  return `sealgate sessions close --namespace ${namespace.view.name} ${word}`
 }
 
 /** Records the refusal now and answers it when its time has come (S57). */

@@ -205,6 +205,11 @@ for (const setup of corpus) {
 
     if ('change' in remedy) await apply(world.namespace, remedy.change)
     if ('clock' in remedy) broker.setClock(remedy.clock)
+    if ('command' in remedy) {
+      const line = record.steps.at(-1)?.detail?.match(remedy.command)?.[1]
+      assert.ok(line !== undefined, JSON.stringify(record.steps.at(-1)))
+      await command(...line.split(' '))
+    }
     const mended = {
       ...client,
       ...('client' in remedy ? remedy.client : {}),

@@ -86,10 +86,12 @@ export type Remedy =
   | { readonly change: readonly Change[]; readonly and?: Partial<Client> }
   | { readonly client: Partial<Client> }
   | { readonly clock: UnixSeconds }
+  /** The command that the record itself ends with. */
+  | { readonly command: RegExp }
 
 /** One request to the management API; the path begins behind that of the namespace. */
 export interface Change {
-  readonly method: 'PUT' | 'PATCH' | 'POST'
+  readonly method: 'PUT' | 'PATCH'
   readonly path: string
   readonly body?: unknown
 }
@@ -153,8 +155,8 @@ export function limit(limits: Record<string, unknown>): Change {
   return { method: 'PATCH', path: '', body: { properties: { sealgate: { limits } } } }
 }
 
-export function closeSession(clientId: string): Change {
-  return { method: 'POST', path: `/sessions/${clientId}/close` }
+export function policy(sealgate: Record<string, unknown>): Change {
+  return { method: 'PATCH', path: '', body: { properties: { sealgate } } }
 }
 
 /** Everybody may publish or subscribe to these topics. */
