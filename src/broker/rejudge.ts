@@ -4,7 +4,7 @@ import type { ConnectEvidence } from '../auth/evidence.ts'
 import { toUnixSeconds } from '../base/time.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { NamespaceId } from '../ports/engine.ts'
-import type { ResourceChange } from '../registry/resource-change.ts'
+import type { ResourceChange } from '../registry/registry.ts'
 import type { CloseCause } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { grantsOf } from './held-rights.ts'
@@ -34,6 +34,12 @@ const authenticationLost: CloseCause = {
   reason: 'ClientAuthenticationError',
   reasonCode: ReasonCode.NotAuthorized,
   will: 'publish',
+}
+/** The namespace serves MQTT no more. */
+const switchedOff: CloseCause = {
+  reason: 'ServerInitiatedDisconnect',
+  reasonCode: ReasonCode.AdministrativeAction,
+  will: 'discard',
 }
 const authorizationLost: CloseCause = {
   reason: 'ClientAuthorizationError',
@@ -253,6 +259,10 @@ export class Rejudge implements Resumable {
   #judge(session: OnlineSession): void {
     const core = this.#core
     const { namespace } = session
+    if (!namespace.view.mqttEnabled) {
+      session.link.end(switchedOff)
+      return
+    }
     const { notBeforeSkewSeconds, notAfterSkewSeconds } = namespace.limits
     const judged = verify(session.principal, session.evidence, namespace.view, {
       now: toUnixSeconds(core.turn.now),
