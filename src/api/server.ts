@@ -81,16 +81,26 @@ export async function openApi(parts: ApiParts): Promise<Api> {
     // A connection kept alive would hold the stop up for as long as its client likes.
     if (closing) reply.header('connection', 'close')
   })
-  app.addHook('onRequest', async (_request, reply) => sockets.begun(reply.raw))
+  app.addHook('onRequest', async (request, reply) => {
+    sockets.begun(reply.raw)
+    // Whoever names no route is answered before a byte of content is kept (S55: anybody may ask).
+    return request.is404 ? send(reply, request, notFound(house, request)) : undefined
+  })
   for (const route of routes) addRoute(app, house, route)
   for (const [path, allowed] of methodsByPath()) {
+    const refuse = async (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> => {
+      const message = `${request.method} is not allowed here. Allowed: ${allowed.join(', ')}.`
+      return send(
+        reply,
+        request,
+        armError(405, 'MethodNotAllowed', message, { headers: { allow: allowed.join(', ') } }),
+      )
+    }
     app.route({
       method: methods.filter((method) => !allowed.includes(method)),
       url: path,
-      handler: (request, reply) => {
-        const message = `${request.method} is not allowed here. Allowed: ${allowed.join(', ')}.`
-        send(reply, request, armError(405, 'MethodNotAllowed', message, { headers: { allow: allowed.join(', ') } }))
-      },
+      onRequest: refuse,
+      handler: refuse,
     })
   }
   app.setNotFoundHandler((request, reply) => send(reply, request, notFound(house, request)))

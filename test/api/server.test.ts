@@ -77,6 +77,19 @@ test('a method that a path has not is 405 and names those it has', async (t) => 
   assert.equal(options.headers['access-control-allow-origin'], undefined)
 })
 
+test('S55 nothing is kept of the content of a request that names no route or a method that the path has not', async (t) => {
+  const { api } = await testApi(t)
+  const answered = (path: string) =>
+    raw(api.port, `POST ${path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: 4000000\r\n\r\nfirst of many`, (got) =>
+      got.includes('\r\n\r\n'),
+    )
+  // The rest of the content never comes: an answer shows that none was waited for.
+  assert.match(await answered('/healthz'), /^HTTP\/1\.1 405 /)
+  assert.match(await answered('/nothing/here'), /^HTTP\/1\.1 404 /)
+  assert.match(await answered('/subscriptions/nothing'), /^HTTP\/1\.1 40[15] /)
+  assert.match(await answered('/providers/nothing'), /^HTTP\/1\.1 401 /)
+})
+
 test('what is no HTTP is answered in the shape of Azure and closed', async (t) => {
   const { api } = await testApi(t)
   assert.match(await raw(api.port, 'HELLO\r\n\r\n'), /^HTTP\/1\.1 400 .*"code":"InvalidRequest"/s)
