@@ -253,6 +253,8 @@ function admit(
   let entry = sessions.get(record.uid)
   if (entry === undefined) {
     entry = new SessionEntry(record.uid, record.clientId, opened.queue === 'stored')
+    // A younger opening may have discarded it before this one's answer came: it goes with its connection then.
+    entry.isRemoved = entry.isStored && core.engine.sessions.get(record.uid) === undefined
     sessions.add(entry)
   }
   if (!opened.present) entry.resumption = nothingSent
