@@ -1,4 +1,5 @@
 import { assert } from '../base/assert.ts'
+import { finish, type Steps } from '../base/steps.ts'
 import { EngineError, type RegistryWrite, type Revision } from '../ports/engine.ts'
 
 /** Registry keys are made of words and uids; a store may have to keep them in its own, bounded keys. */
@@ -6,11 +7,18 @@ export const longestKeyBytes = 1024
 
 /** A key put or removed twice in one write has no defined outcome. */
 export function assertKeys(write: RegistryWrite): void {
+  finish(keySteps(write))
+}
+
+export function* keySteps(write: RegistryWrite): Steps<undefined> {
   const keys = new Set<string>()
-  for (const { key } of [...write.put, ...write.remove]) {
-    assert(!keys.has(key), `registry key twice in one write: ${key}`)
-    assert(Buffer.byteLength(key) <= longestKeyBytes, 'registry key too long')
-    keys.add(key)
+  for (const list of [write.put, write.remove]) {
+    for (const { key } of list) {
+      assert(!keys.has(key), `registry key twice in one write: ${key}`)
+      assert(Buffer.byteLength(key) <= longestKeyBytes, 'registry key too long')
+      keys.add(key)
+      yield
+    }
   }
 }
 
@@ -21,19 +29,33 @@ export interface RegistryState {
 
 /** @throws EngineError `conflict` for the first condition that does not hold */
 export function checkConditions(write: RegistryWrite, state: RegistryState): void {
-  for (const { key, ifRevision } of [...write.put, ...write.remove]) {
-    if (ifRevision === undefined) continue
-    if ((state.get(key)?.revision ?? null) !== ifRevision) throw conflict(key)
+  finish(conditionSteps(write, state))
+}
+
+export function* conditionSteps(write: RegistryWrite, state: RegistryState): Steps<undefined> {
+  for (const list of [write.put, write.remove]) {
+    for (const { key, ifRevision } of list) {
+      yield
+      if (ifRevision === undefined) continue
+      if ((state.get(key)?.revision ?? null) !== ifRevision) throw conflict(key)
+    }
+  }
+  const released = new Map<string, Map<string, Set<string>>>()
+  for (const { index, value, owner } of write.release) {
+    yield
+    const ofIndex = released.get(index) ?? new Map<string, Set<string>>()
+    released.set(index, ofIndex.set(value, (ofIndex.get(value) ?? new Set()).add(owner)))
   }
   const claimed = new Map<string, Map<string, string>>()
   for (const { index, value, owner } of write.claim) {
+    yield
     const inWrite = claimed.get(index) ?? new Map<string, string>()
     claimed.set(index, inWrite)
     const earlier = inWrite.get(value)
     const holder = earlier ?? state.lookup(index, value)
     if (holder !== undefined && holder !== owner) {
-      const released = write.release.some((r) => r.index === index && r.value === value && r.owner === holder)
-      if (earlier !== undefined || !released) throw conflict(`${index}:${value}`)
+      const isReleased = released.get(index)?.get(value)?.has(holder) === true
+      if (earlier !== undefined || !isReleased) throw conflict(`${index}:${value}`)
     }
     inWrite.set(value, owner)
   }

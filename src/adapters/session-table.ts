@@ -289,11 +289,15 @@ export class SessionTable {
     const sessions = this.#namespaces.get(request.namespace)
     if (sessions === undefined && request.quotas.perName > 0 && request.quotas.perNamespace > 0) return null
     const counts = (entry: SessionEntry): boolean => entry !== replaced && !hasEnded(entry.record, request.now)
-    const mine = [...(sessions?.byOwner.get(ownerKey(request.owner))?.values() ?? [])].filter(counts)
+    const ofOwner = sessions?.byOwner.get(ownerKey(request.owner))
+    const others = (sessions?.byClientId.size ?? 0) - (replaced === undefined ? 0 : 1)
+    // An owner may have very many sessions; they are looked at one by one only near a limit.
+    const isNear = (ofOwner?.size ?? 0) + 1 > request.quotas.perName || others + 1 > request.quotas.perNamespace
+    if (!isNear) return null
+    const mine = [...(ofOwner?.values() ?? [])].filter(counts)
     if (mine.length + 1 > request.quotas.perName) {
       return quotaExceeded('perName', request.quotas.perName, mine.find((e) => e.record.node === null) ?? mine[0])
     }
-    const others = (sessions?.byClientId.size ?? 0) - (replaced === undefined ? 0 : 1)
     if (others + 1 <= request.quotas.perNamespace) return null
     // Only at the limit are those told apart that ended but are not removed yet.
     let ended = 0

@@ -380,7 +380,8 @@ export interface Queue {
   ): Promise<readonly QueuedMessage[]>
   /**
    * Owner only: what each later commit appended, in order, after that commit is durable. Ends when the fence is stale.
-   * The receiver keeps what its window allows and reads the rest again with `read`.
+   * The receiver keeps what its window allows and reads the rest again with `read`. Bodies may be those of the commit
+   * itself: who needs one after the callback copies it.
    */
   tail(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop
   size(session: SessionUid): { readonly messages: number; readonly bytes: number }

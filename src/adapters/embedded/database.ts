@@ -20,6 +20,7 @@ const tableNames = [
   'meta',
   'registry',
   'indexes',
+  'journal',
   'sessions',
   'subscriptions',
   'wills',

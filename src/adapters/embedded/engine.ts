@@ -5,6 +5,8 @@ import { comparePositions } from '../positions.ts'
 import { openDatabase } from './database.ts'
 import { FreeSpace, type FreeSpaceOptions } from './free-space.ts'
 import { GroupCommit } from './group-commit.ts'
+import { recoverJournal } from './journal.ts'
+import { LongWrites } from './long-writes.ts'
 import { Store, unavailable } from './store.ts'
 import { Sweeper } from './sweeper.ts'
 import type { Unit } from './unit.ts'
@@ -40,6 +42,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
   const file = openDatabase(options.directory)
   let store: Store
   try {
+    recoverJournal(file.tables)
     store = new Store(file.tables)
   } catch (error) {
     void file.close()
@@ -52,6 +55,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
   })
   const sweeper = new Sweeper(store, group)
   const space = new FreeSpace(file, clock, options)
+  const longWrites = new LongWrites({ store, group, clock, isLow: () => space.isLow() })
   const cluster = new LocalCluster()
   cluster.connect(node)
   const stops = new Set<Stop>()
@@ -144,7 +148,10 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       get: (key) => read(() => store.registry.get(key)),
       lookup: (index, value) => read(() => store.registry.lookup(index, value)),
       range: (prefix, after, limit) => read(() => store.registry.range(prefix, after, limit)),
-      write: (change) => write((unit) => unit.writeRegistry(change)),
+      write: async (change) => {
+        if (!open) throw unavailable('closed')
+        return longWrites.write(change)
+      },
       watch: (callback) => read(() => kept(store.registryChanges.add(callback))),
       revision: () => read(() => store.revision),
     },
@@ -251,6 +258,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
           })
           await flushed.catch(() => {})
         }
+        await longWrites.close('afterThis')
         await group.drained()
         await end()
       })()
@@ -260,7 +268,9 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       closed ??= (async () => {
         open = false
         sweeper.stop()
+        const stopped = longWrites.close('now')
         await group.stop()
+        await stopped
         await end()
       })()
       return closed
