@@ -47,6 +47,10 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
   })
   if (evidence === null || !connection.isOpen) return
   core.turn.begin()
+  if (isGone(core, namespace)) {
+    answerRefused(connection, packet, unknownNamespace)
+    return
+  }
 
   const judged = authenticate(evidence, namespace.view, contextOf(connection, namespace))
   if (judged.outcome === 'refused') {
@@ -82,6 +86,12 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     })
     return
   }
+  // Whoever ended the namespace's sessions did not know this one.
+  if (isGone(core, namespace) || !namespace.view.mqttEnabled) {
+    core.sessionEnds.abandon(opened, namespace)
+    answerRefused(connection, packet, unknownNamespace)
+    return
+  }
   const again = verify(judged.principal, evidence, namespace.view, contextOf(connection, namespace))
   if (!connection.isOpen || again.outcome === 'refused') {
     core.sessionEnds.abandon(opened, namespace)
@@ -89,6 +99,11 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     return
   }
   admit(connection, namespace, packet, evidence, again, opened, will.topicName)
+}
+
+/** Deleted meanwhile (S50): its view still answers, from what it remembers. */
+function isGone({ namespaces }: Core, namespace: Namespace): boolean {
+  return namespaces.get(namespace.id) !== namespace
 }
 
 /** Which Client Identifiers the namespace lets its clients use (S32). */

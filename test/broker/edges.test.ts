@@ -13,7 +13,7 @@ import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
 import type { TopicName } from '../../src/mqtt/topic.ts'
 import type { NodeId, SessionUid } from '../../src/ports/engine.ts'
 import { issue, noon } from '../auth/certificates.ts'
-import { BrokerNamespace, type ClientOptions, house, start } from './support.ts'
+import { BrokerNamespace, type ClientOptions, type House, house, start } from './support.ts'
 
 const lasting = { sessionExpiryIntervalSeconds: 600 }
 
@@ -222,6 +222,48 @@ test('[S50] a namespace that is deleted takes its sessions, retained messages an
   assert.equal(home.engine.retained.get(other.id, 'open/a'), undefined)
   assert.deepEqual(home.broker.operations.decisions(other.id, 10), [])
 })
+
+for (const when of ['before CONNECT', 'while its session opens'] as const) {
+  test(`[S50] nobody gets into a namespace that was deleted ${when}`, async () => {
+    const other = new BrokerNamespace('other')
+    other.device('alpha')
+    const home = house({ namespaces: [other] })
+    const client = home.open({ name: 'alpha', serverName: 'other.test', properties: lasting })
+    const remove = (): void => {
+      home.parts.all.splice(1, 1)
+      home.changed({ namespace: other.id, type: 'namespaces', name: 'other', change: 'deleted' })
+    }
+    if (when === 'before CONNECT') remove()
+    else whenOpened(home, remove)
+    client.send(client.connectPacket())
+    await home.settle()
+    assert.equal(client.take('CONNACK').reasonCode, ReasonCode.NotAuthorized)
+    assert.equal(home.eventsOf('decision').at(-1)?.record.code, 'unknownNamespace')
+    assert.equal(home.engine.sessions.find(other.id, 'alpha'), undefined)
+  })
+}
+
+test('a namespace that is switched off while a session opens accepts nobody', async () => {
+  const home = house()
+  const client = home.open()
+  whenOpened(home, () => {
+    home.namespace.mqttEnabled = false
+    home.changed({ type: 'namespaces', name: 'plant7' })
+  })
+  client.send(client.connectPacket())
+  await home.settle()
+  assert.equal(client.take('CONNACK').reasonCode, ReasonCode.NotAuthorized)
+})
+
+/** Something happens after the store opened the session and before the broker hears of it. */
+function whenOpened({ engine }: House, happen: () => void): void {
+  const open = engine.sessions.open.bind(engine.sessions)
+  engine.sessions.open = async (request) => {
+    const outcome = await open(request)
+    happen()
+    return outcome
+  }
+}
 
 test('a namespace that is switched off ends its sessions and accepts nobody', async () => {
   const home = house()
