@@ -8,3 +8,23 @@ export function finish<Value>(steps: Steps<Value>): Value {
     if (step.done === true) return step.value
   }
 }
+
+/** So long work keeps the event loop to itself before others have their turn. */
+const sliceMs = 5
+
+export interface Turns {
+  monotonicMs(): number
+  endOfTurn(callback: () => void): void
+}
+
+/** All of it, in as many turns as it takes. Small work is done in the turn of the call. */
+export async function inSlices<Value>(turns: Turns, steps: Steps<Value>): Promise<Value> {
+  let end = turns.monotonicMs() + sliceMs
+  for (;;) {
+    const step = steps.next()
+    if (step.done === true) return step.value
+    if (turns.monotonicMs() < end) continue
+    await new Promise<void>((resolve) => turns.endOfTurn(resolve))
+    end = turns.monotonicMs() + sliceMs
+  }
+}

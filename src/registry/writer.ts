@@ -1,7 +1,6 @@
-import type { Steps } from '../base/steps.ts'
+import { inSlices, type Steps } from '../base/steps.ts'
 import type { Clock } from '../ports/clock.ts'
 import { EngineError, type RegistryStore, type RegistryWrite, type Revision } from '../ports/engine.ts'
-import { inSlices } from './in-slices.ts'
 import { Stage } from './stage.ts'
 
 /** Work on a stage; `keep` false: what it staged is given up. */

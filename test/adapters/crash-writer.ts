@@ -67,8 +67,18 @@ async function register(): Promise<void> {
   }
 }
 
+/** Writes that take many transactions; each is one. */
+async function registerFleet(): Promise<void> {
+  for (let i = 0; ; i++) {
+    const keys = Array.from({ length: 4_200 }, (_, n) => `fleet ${n}`)
+    const put = keys.map((key) => ({ key, value: bytes(`${round}:${i}`.padEnd(100)) }))
+    await engine.registry.write({ put, remove: [], claim: [], release: [] })
+    say(`fleet ${i}`)
+  }
+}
+
 // Half of the queues have a consumer, the others only grow.
-const work = [register()]
+const work = [register(), registerFleet()]
 for (let writer = 0; writer < writers; writer++) work.push(write(writer))
 for (let queue = 0; queue < queues; queue += 2) work.push(consume(queue))
 await Promise.all(work)

@@ -18,11 +18,13 @@ interface Told {
   /** Bodies that consumers of a queue have seen, as `queue body`. */
   readonly read: Set<string>
   registered: number
+  /** Last number of a fleet that was registered whole. */
+  fleet: number
 }
 
 /** Runs the writer until it has told of this many messages, then kills it where it stands. */
 async function runAndKill(directory: string, round: number, messages: number): Promise<Told> {
-  const told: Told = { written: new Map(), read: new Set(), registered: -1 }
+  const told: Told = { written: new Map(), read: new Set(), registered: -1, fleet: -1 }
   const script = join(import.meta.dirname, 'crash-writer.ts')
   const child = spawn(process.execPath, [script, directory, String(round)], { stdio: ['ignore', 'pipe', 'pipe'] })
   let rest = ''
@@ -38,6 +40,7 @@ async function runAndKill(directory: string, round: number, messages: number): P
       const [what, a = '', b = ''] = line.split(' ')
       if (what === 'written') told.written.set(Number(a), Number(b))
       else if (what === 'read') told.read.add(`${a} ${b}`)
+      else if (what === 'fleet') told.fleet = Number(a)
       else told.registered = Number(a)
       count++
     }
@@ -64,6 +67,11 @@ test('kill -9 while writing loses nothing that was acknowledged, repeats nothing
         const value = engine.registry.get(`crash/${earlier}`)?.value
         assert.ok(value !== undefined && Number(text(value)) >= told.registered, 'a registry write is lost')
       }
+      const fleet = engine.registry.range('fleet ', null, 10_000).map(({ value }) => text(value).trim())
+      assert.ok(new Set(fleet).size <= 1 && [0, 4_200].includes(fleet.length), 'a torn write of the registry')
+      const [number = '-1'] = fleet[0]?.split(':').reverse() ?? []
+      assert.ok(fleet[0]?.startsWith(`${round}:`) !== true || Number(number) >= all[round]!.fleet, 'a fleet is lost')
+      assert.ok(all[round]!.fleet < 0 || fleet[0]?.startsWith(`${round}:`), 'a fleet of this round is lost')
       const lasts = new Map<string, number>()
       for (let queue = 0; queue < 8; queue++) {
         const session = engine.sessions.find(namespace, `client-${queue}`)

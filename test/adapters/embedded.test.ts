@@ -15,7 +15,7 @@ import {
   textOfCodeUnitBytes,
 } from '../../src/adapters/embedded/keys.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import type { Position } from '../../src/ports/engine.ts'
+import type { EngineError, Position } from '../../src/ports/engine.ts'
 import {
   after,
   appending,
@@ -459,4 +459,84 @@ test('operation ids are forgotten in the end, oldest first', { timeout: 60_000 }
   }
   const { operations = 0 } = engine.statistics()
   assert.ok(operations >= 16_384 && operations <= 18_000, `${operations} remembered`)
+})
+
+test('a long write of the registry that a crash cuts off anywhere is there whole or not at all', async (t) => {
+  const numbers = Array.from({ length: 1_500 }, (_, i) => i)
+  const long = {
+    put: numbers.map((n) => ({ key: `fleet ${n}`, value: new Uint8Array(400).fill(n) })),
+    remove: [{ key: 'old' }],
+    claim: numbers.flatMap((n) => ['a', 'b'].map((index) => ({ index, value: String(n), owner: `fleet ${n}` }))),
+    release: [{ index: 'a', value: 'old', owner: 'old' }],
+  }
+  const outcomes = new Set<string>()
+  for (let last = 1; ; last++) {
+    const directory = folder(t)
+    let transactions = 0
+    const fault = () => (++transactions > last ? ('refuse' as const) : null)
+    const engine = engineIn(t, directory, { fault })
+    const first = {
+      put: [{ key: 'old', value: bytes('old') }],
+      remove: [],
+      claim: [{ index: 'a', value: 'old', owner: 'old' }],
+      release: [],
+    }
+    const revision = await engine.registry.write(first)
+    const promised = await engine.registry.write(long).then(
+      () => true,
+      () => false,
+    )
+    const check = ({ registry }: EmbeddedEngine): boolean => {
+      const present = registry.get('fleet 0') !== undefined
+      assert.equal(registry.range('fleet ', null, 2_000).length, present ? 1_500 : 0)
+      for (const n of numbers) {
+        assert.deepEqual(registry.get(`fleet ${n}`)?.value, present ? new Uint8Array(400).fill(n) : undefined)
+        assert.equal(registry.get(`fleet ${n}`)?.revision, present ? revision + 1n : undefined)
+        assert.equal(registry.lookup('a', String(n)), present ? `fleet ${n}` : undefined)
+        assert.equal(registry.lookup('b', String(n)), present ? `fleet ${n}` : undefined)
+      }
+      assert.equal(registry.get('old') === undefined, present)
+      assert.equal(registry.lookup('a', 'old') === undefined, present)
+      return present
+    }
+    assert.equal(check(engine), promised)
+    // What could not be finished is not built upon.
+    for (let turn = 0; turn < 100; turn++) await new Promise<void>((resolve) => setImmediate(resolve))
+    const isWhole = transactions <= last
+    if (!isWhole && promised) await rejects(engine.registry.write(first), 'unavailable')
+    await engine.abort()
+    const again = engineIn(t, directory)
+    assert.equal(check(again), promised)
+    assert.equal(again.statistics()['journal'], 0)
+    assert.equal(again.registry.revision(), promised ? revision + 1n : revision)
+    await again.close()
+    outcomes.add(`${promised} ${isWhole}`)
+    if (isWhole) break
+  }
+  assert.deepEqual([...outcomes], ['false false', 'true false', 'true true'])
+})
+
+test('a long write whose answer is lost is finished all the same', async (t) => {
+  const keys = Array.from({ length: 5_000 }, (_, i) => `fleet ${String(i).padStart(4, '0')}`)
+  const long = { put: keys.map((key) => ({ key, value: bytes(key) })), remove: [], claim: [], release: [] }
+  const attempt = async (lost: number) => {
+    let transactions = 0
+    const engine = engineIn(t, folder(t), { fault: () => (++transactions === lost ? 'loseAnswer' : null) })
+    const outcome = await engine.registry.write(long).then(
+      () => 'done',
+      (error: EngineError) => error.code,
+    )
+    await engine.registry.write({ put: [{ key: 'next', value: bytes('') }], remove: [], claim: [], release: [] })
+    assert.equal(engine.statistics()['journal'], 0)
+    assert.equal(engine.registry.range('fleet ', null, 10_000).length, keys.length)
+    return outcome
+  }
+  let counting = 0
+  assert.equal(await attempt(0), 'done')
+  for (let lost = 1; counting === 0; lost++) {
+    // The one that makes it count is the one whose loss the caller hears of, with everything in its place.
+    const outcome = await attempt(lost).catch(() => 'nothing of it is there')
+    if (outcome === 'unavailable') counting = lost
+    assert.ok(lost < 100)
+  }
 })

@@ -79,6 +79,72 @@ export function registryContract(adapter: EngineUnderTest): void {
     await registry.write(writing({ put: [putting('a', '4', { ifRevision: null })] }))
   })
 
+  withEngine(
+    adapter,
+    'registry: a write of any length is seen whole or not at all, and in its order',
+    async (engine) => {
+      const { registry } = engine
+      const numbers = Array.from({ length: 3_000 }, (_, i) => String(i).padStart(5, '0'))
+      await registry.write(
+        writing({
+          put: numbers.filter((n) => n.endsWith('7')).map((n) => putting(`fleet ${n}`, 'old')),
+          claim: [{ index: 'name', value: '00007', owner: 'old' }],
+        }),
+      )
+      const before = registry.revision()
+      const told: number[] = []
+      registry.watch((changes) => told.push(changes.length))
+      const removed = numbers.filter((n) => n.endsWith('0'))
+      await registry.write(writing({ put: removed.map((n) => putting(`fleet ${n}`, 'to go')) }))
+      const kept = numbers.filter((n) => !n.endsWith('0'))
+      const long = registry.write(
+        writing({
+          put: kept.map((n) => putting(`fleet ${n}`, `new ${n}`)),
+          remove: removed.map((n) => ({ key: `fleet ${n}` })),
+          release: [{ index: 'name', value: '00007', owner: 'old' }],
+          claim: kept.map((n) => ({ index: 'name', value: n, owner: `fleet ${n}` })),
+        }),
+      )
+      const late = registry.write(writing({ put: [putting('fleet 00001', 'after', {})] }))
+      let isDone = false
+      const done = long.then((revision) => {
+        isDone = true
+        assert.equal(revision, before + 2n)
+      })
+      const seen = () => {
+        const first = text(registry.get('fleet 00007')?.value ?? bytes('')) === 'new 00007'
+        const last = registry.get('fleet 02990') === undefined
+        const owner = registry.lookup('name', '00007') === 'fleet 00007'
+        const range = registry.range('fleet ', null, 10_000).length
+        assert.ok(first === last && last === owner, `${first} ${last} ${owner}`)
+        assert.equal(range, first ? kept.length : 600)
+        assert.deepEqual(
+          registry.range('fleet 0299', 'fleet 02990', 3).map(({ key }) => key),
+          first ? ['fleet 02991', 'fleet 02992', 'fleet 02993'] : ['fleet 02997'],
+        )
+        return first
+      }
+      while (!isDone) {
+        seen()
+        await new Promise<void>((resolve) => setImmediate(resolve))
+      }
+      await done
+      assert.ok(seen())
+      assert.equal(registry.get('fleet 02999')?.revision, before + 2n)
+      assert.equal(await late, before + 3n)
+      assert.equal(text(registry.get('fleet 00001')?.value ?? bytes('')), 'after')
+      assert.deepEqual(told, [300, 3_000, 1])
+      const conflicting = registry.write(
+        writing({
+          put: numbers.map((n) => putting(`fleet ${n}`, 'never', n === '02500' ? { ifRevision: before } : {})),
+        }),
+      )
+      assert.equal((await rejects(conflicting, 'conflict')).subject, 'fleet 02500')
+      assert.equal(text(registry.get('fleet 00002')?.value ?? bytes('')), 'new 00002')
+      assert.equal(told.length, 3)
+    },
+  )
+
   withEngine(adapter, 'registry: of writes under the same condition one wins', async (engine) => {
     const { registry } = engine
     const revision = await registry.write(writing({ put: [putting('a', '0')] }))
