@@ -38,11 +38,20 @@ export function passwordLooksLikeToken(password: Uint8Array | null): boolean {
  */
 export function recordedUsername(username: string | null, isRegisteredName: boolean): string | null {
   if (username === null) return null
-  if (!isRegisteredName && (looksLikeToken(username) || isLongerThanAnyName(username))) {
-    const digits = createHash('sha256').update(username).digest('hex').slice(0, 8)
-    return `(${username.length} characters, SHA-256 ${digits})`
-  }
-  return printable(username)
+  return !isRegisteredName && (looksLikeToken(username) || isLongerThanAnyName(username))
+    ? digestOf(username)
+    : printable(username)
+}
+
+/** The same for a Client Identifier, which may be long. */
+export function recordedClientId(clientId: string | null): string | null {
+  if (clientId === null) return null
+  return looksLikeToken(clientId) ? digestOf(clientId) : printable(clientId)
+}
+
+function digestOf(text: string): string {
+  const digits = createHash('sha256').update(text).digest('hex').slice(0, 8)
+  return `(${text.length} characters, SHA-256 ${digits})`
 }
 
 function isLongerThanAnyName(text: string): boolean {

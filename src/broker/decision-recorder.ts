@@ -1,6 +1,6 @@
 import type { Authentication, DecisionCode, Explanation } from '../auth/decision.ts'
 import { printable } from '../auth/printable.ts'
-import { recordedUsername } from '../auth/secrets.ts'
+import { recordedClientId, recordedUsername } from '../auth/secrets.ts'
 import type { DecisionFacts, DecisionStep, Events } from '../ports/events.ts'
 import type { Random } from '../ports/random.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
@@ -127,7 +127,7 @@ export class DecisionRecorder {
       remoteAddress: printable(peer.remoteAddress),
       serverName: peer.serverName === null ? null : printable(peer.serverName),
       protocol: peer.protocol,
-      clientId: peer.clientId === null ? null : printable(peer.clientId),
+      clientId: recordedClientId(peer.clientId),
       username: recordedUsername(peer.username, isRegistered),
       authenticationName: explanation?.authenticationName ?? null,
       nameSource: explanation?.nameSource ?? null,

@@ -7,7 +7,7 @@ import { type Authentication, type DecisionCode, decisionCodes } from '../../src
 import type { ConnectEvidence } from '../../src/auth/evidence.ts'
 import { printable, printableBytes, printableList } from '../../src/auth/printable.ts'
 import { remedyFor } from '../../src/auth/remedy.ts'
-import { recordedUsername } from '../../src/auth/secrets.ts'
+import { recordedClientId, recordedUsername } from '../../src/auth/secrets.ts'
 import { unixSeconds } from '../../src/base/time.ts'
 import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
 import { day, issue, noon } from './certificates.ts'
@@ -85,6 +85,15 @@ test('S60: a token or a too long text in the Username field leaves its length an
     assert.ok(!shown?.includes(secret.slice(0, 16)))
     assert.notEqual(shown, recordedUsername(`${secret}x`, false))
   }
+})
+
+test('S60: a token in the Client Identifier leaves its length and eight digits, any other one is shown', () => {
+  for (const secret of [jwt, `Bearer ${jwt}`, sas]) {
+    const shown = recordedClientId(secret)
+    assert.match(shown ?? '', new RegExp(`^\\(${secret.length} characters, SHA-256 [0-9a-f]{8}\\)$`))
+  }
+  assert.equal(recordedClientId('press-12'), 'press-12')
+  assert.equal(recordedClientId(null), null)
 })
 
 test('S60: a registered name is shown whatever it looks like, and so is a name of at most 128 characters', () => {

@@ -55,3 +55,13 @@ test('QoS 1 is acknowledged and delivered', async () => {
   assert.equal(publish.qos, 1)
   assert.equal(Buffer.from(publish.payload).toString(), 'hello')
 })
+
+test('S60 a record of a refusal does not hold a token that was sent as Client Identifier', async () => {
+  const home = house()
+  const clientId = 'eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiJwcmVzcy0xMiJ9.c2lnbmF0dXJlLXNpZ25hdHVyZQ'
+  const client = home.open({ name: 'nobody', clientId })
+  assert.notEqual((await client.connect()).reasonCode, 0)
+  const text = JSON.stringify(home.broker.operations.decisions(home.namespace.id, 10))
+  assert.ok(text.includes('clientNotFound'))
+  assert.ok(!text.includes('c2lnbmF0dXJl'), text)
+})
