@@ -1,7 +1,7 @@
-import { existsSync, globSync, readFileSync, writeFileSync } from 'node:fs'
-import { join, relative } from 'node:path'
-import { run } from 'node:test'
+import { existsSync, readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
+import { type NamedTest, runNamedTests } from './named-tests.ts'
 
 /**
  * Writes docs/conformance.md: every normative statement of MQTT 5.0 and 3.1.1 with the tests that name it and how they
@@ -30,18 +30,12 @@ interface Standard {
   readonly statements: readonly Statement[]
 }
 
-interface Ran {
-  readonly file: string
-  readonly name: string
-  readonly passed: boolean
-}
-
 const standards: readonly Standard[] = [
   { title: 'MQTT 5.0', prefix: 'MQTT', statements: read('mqtt-5.0') },
   { title: 'MQTT 3.1.1', prefix: 'MQTT311', statements: read('mqtt-3.1.1') },
 ]
 
-const tests = await runTests()
+const tests = await runNamedTests(root)
 const faults = [...unknownIds(), ...tests.filter(({ passed }) => !passed).map(({ name }) => `fails: ${name}`)]
 const missing = standards.flatMap(({ prefix, statements }) =>
   statements
@@ -68,41 +62,14 @@ function read(name: string): readonly Statement[] {
   return JSON.parse(readFileSync(join(root, 'docs/conformance', `${name}.json`), 'utf8')) as readonly Statement[]
 }
 
-/** Only files that name a statement somewhere are run; those of test/conformance put the names together. */
-async function runTests(): Promise<readonly Ran[]> {
-  const files = globSync('test/**/*.test.ts', { cwd: root })
-    .map((file) => join(root, file))
-    .filter((file) => file.includes('/conformance/') || readFileSync(file, 'utf8').includes('[MQTT'))
-    .sort()
-  const ran: Ran[] = []
-  const stream = run({ files, cwd: root, concurrency: true })
-  for await (const { type, data } of stream) {
-    if (type !== 'test:pass' && type !== 'test:fail') continue
-    if (data.skip !== undefined || data.todo !== undefined) continue
-    if (!data.name.includes('[MQTT') && type === 'test:pass') continue
-    ran.push({ file: relative(root, data.file ?? ''), name: data.name, passed: type === 'test:pass' })
-  }
-  return ran.sort((a, b) => (a.file < b.file ? -1 : a.file > b.file ? 1 : 0))
-}
-
-function testsOf(prefix: string, id: string): readonly Ran[] {
-  return tests.filter(({ name }) => idsIn(name).includes(`${prefix}-${id}`))
-}
-
-/** Ids in the name of a test; `[MQTT-4.3.3-1] to [MQTT-4.3.3-6]` names all six. */
-function idsIn(name: string): string[] {
-  const pattern = /\[(MQTT(?:311)?-[^\]]*?-)(\d+)\](?: to \[\1(\d+)\])?/g
-  return [...name.matchAll(pattern)].flatMap(([, start, first, last = first]) =>
-    Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => `${start}${Number(first) + i}`),
-  )
+function testsOf(prefix: string, id: string): readonly NamedTest[] {
+  return tests.filter(({ ids }) => ids.includes(`${prefix}-${id}`))
 }
 
 function unknownIds(): string[] {
   const known = new Set(standards.flatMap(({ prefix, statements }) => statements.map(({ id }) => `${prefix}-${id}`)))
-  return tests.flatMap(({ name, file }) =>
-    idsIn(name)
-      .filter((id) => !known.has(id))
-      .map((id) => `${file}: no such statement [${id}]`),
+  return tests.flatMap(({ ids, file }) =>
+    ids.filter((id) => !known.has(id)).map((id) => `${file}: no such statement [${id}]`),
   )
 }
 

@@ -1,11 +1,11 @@
 import { spawnSync } from 'node:child_process'
-import { cpSync, existsSync, globSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join, relative } from 'node:path'
-import { run } from 'node:test'
+import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type Mutation, mutations } from '../test/conformance/mutations.ts'
 import { Dice } from '../test/sim/dice.ts'
+import { type NamedTest, runNamedTests } from './named-tests.ts'
 
 /**
  * Checks rows of docs/conformance.md by mutation: breaking the behaviour in a copy of the source must make a test fail
@@ -47,9 +47,9 @@ try {
     cpSync(join(root, name), join(copy, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(copy, 'node_modules'))
-  const names = await testNames()
+  const tests = (await runNamedTests(copy)).filter(({ passed }) => passed)
   const table: string[][] = []
-  for (const row of rows) table.push(judge(row, names))
+  for (const row of rows) table.push(judge(row, tests))
   print(table)
   const survived = table.filter(([, , verdict]) => verdict !== 'fails')
   console.log(`\n${table.length} rows, ${table.length - survived.length} caught, ${survived.length} not`)
@@ -86,32 +86,8 @@ function drawn(all: readonly Row[]): readonly Row[] {
   return sample
 }
 
-/** Tests by the statement they name, as the source stands. */
-async function testNames(): Promise<ReadonlyMap<string, readonly { file: string; name: string }[]>> {
-  const files = globSync('test/**/*.test.ts', { cwd: copy })
-    .filter((file) => file.includes('/conformance/') || readFileSync(join(copy, file), 'utf8').includes('[MQTT'))
-    .map((file) => join(copy, file))
-  const names = new Map<string, { file: string; name: string }[]>()
-  for await (const { type, data } of run({ files, cwd: copy, concurrency: true })) {
-    if (type !== 'test:pass' || data.skip !== undefined || data.todo !== undefined) continue
-    for (const id of idsIn(data.name)) {
-      const known = names.get(id) ?? []
-      known.push({ file: relative(copy, data.file ?? ''), name: data.name })
-      names.set(id, known)
-    }
-  }
-  return names
-}
-
-function idsIn(name: string): string[] {
-  const pattern = /\[(MQTT(?:311)?-[^\]]*?-)(\d+)\](?: to \[\1(\d+)\])?/g
-  return [...name.matchAll(pattern)].flatMap(([, start, first, last = first]) =>
-    Array.from({ length: Number(last) - Number(first) + 1 }, (_, i) => `[${start}${Number(first) + i}]`),
-  )
-}
-
-function judge({ id, mutation }: Row, names: Awaited<ReturnType<typeof testNames>>): string[] {
-  const tests = names.get(id) ?? []
+function judge({ id, mutation }: Row, all: readonly NamedTest[]): string[] {
+  const tests = all.filter(({ ids }) => ids.includes(id.slice(1, -1)))
   const where = mutation.edits.map(({ file }) => file).join(', ')
   if (tests.length === 0) return [id, where, 'no test', '']
   const before = new Map(mutation.edits.map(({ file }) => [file, readFileSync(join(copy, file), 'utf8')]))
@@ -122,7 +98,7 @@ function judge({ id, mutation }: Row, names: Awaited<ReturnType<typeof testNames
     )
   }
   const pattern = `^(${tests.map(({ name }) => escaped(name)).join('|')})$`
-  const files = [...new Set(tests.map(({ file }) => file))].filter((file) => existsSync(join(copy, file)))
+  const files = [...new Set(tests.map(({ file }) => file))]
   const { status, stdout } = spawnSync(
     process.execPath,
     ['--test', '--test-reporter', 'tap', '--test-timeout', '20000', '--test-name-pattern', `/${pattern}/`, ...files],

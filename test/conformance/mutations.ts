@@ -319,8 +319,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:3.3.2-6',
     'broker/stored-outgoing.ts',
-    'this.#forms.setRemainingExpiry(Math.ceil((message.expiresAt - now) / 1000))',
-    'void now',
+    'Math.ceil((message.expiresAt - now) / 1000)',
+    'view.messageExpiryIntervalSeconds',
   ),
   edit(
     '5:3.3.2-12',
@@ -417,8 +417,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.8.2-3',
     'broker/publish.ts',
-    'chosen.push(merge(member.session, [member.subscription]))',
-    'chosen.push({ ...merge(member.session, [member.subscription]), maximumQoS: 2 })',
+    '[member.subscription]), group })',
+    '[member.subscription]), group, maximumQoS: 2 })',
   ),
   edit(
     '3:4.8.0-2',

@@ -329,8 +329,10 @@ export class Ledger {
     const others = matching.filter(({ request }) => !(own && request.noLocal && !message.isWill))
     must(others.length > 0 || retain, 'No Local keeps own messages away', what)
     const inTime = matching.filter(
-      ({ removedOrder, requestedOrder }) =>
-        message.order < removedOrder && (retain || requestedOrder < message.acceptedOrder),
+      ({ removedOrder, requestedOrder, request }) =>
+        // What one member of a share leaves behind goes to another, however young its membership is.
+        message.order < removedOrder &&
+        (retain || requestedOrder < message.acceptedOrder || request.topicFilter.startsWith('$share/')),
     )
     must(inTime.length > 0 || (retain && message.retain), 'nothing is delivered after UNSUBACK', what)
     const allowed = matching.filter(({ request }) =>
@@ -378,7 +380,15 @@ export class Ledger {
       })
       // What expires or overflows on the way comes late when its client sends it again; wills have delays.
       const isTooLarge = message.sizeBytes + 300 > session.smallestPacket
-      if (isShared || isTooLarge || !this.#isOwing || message.isWill || message.expirySeconds !== null) return
+      if (
+        isShared ||
+        isTooLarge ||
+        !this.#isOwing ||
+        message.retain ||
+        message.isWill ||
+        message.expirySeconds !== null
+      )
+        return
       must(session.inOrder(message, packet.qos), 'messages of one client and topic keep their order', what)
       const exactly = message.candidates.get(session)?.exactly ?? null
       if (exactly !== null && !session.isDoomed) {

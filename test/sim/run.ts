@@ -168,7 +168,8 @@ class Simulation {
           if (ghost.isAnnounced && !ghost.isClosed) ghost.write(dice.between(1, 200), dice, now)
         break
       case 'impostor':
-        if (up !== null && !this.#world.setup.hasRegistryChanges) await this.#impostor(device, up, dice)
+        if (up !== null && !this.#world.setup.hasRegistryChanges && !this.#world.isFaulty)
+          await this.#impostor(device, up, dice)
         break
       case 'rude':
         if (up !== null) await this.#rude(device, up, dice)
@@ -263,7 +264,7 @@ class Simulation {
     this.#world.broker.accept(link.transport)
     link.writeAll(dice, this.#world.now)
     await this.#world.clock.settle()
-    const stands = device.link === up && up.peer.ended === null && up.excuses.size === 0
+    const stands = device.link === up && up.peer.ended === null && up.excuses.size === 0 && up.stalledAt === null
     link.readAll((packet) => {
       must(
         packet.type === 'CONNACK' && (packet.reasonCode !== 0 || !stands),
