@@ -249,7 +249,7 @@ class StoreRegistry implements Registry {
     if (!result.ok) return result
     await this.#tellings.done()
     this.#afterWrite(result.value)
-    return ok(result.value.map((changed) => withEtag(changed, outcome)))
+    return ok(await this.inSlices(withEtags(result.value, outcome)))
   }
 
   async rehearse(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>> {
@@ -424,10 +424,17 @@ function* applyAll(
 }
 
 /** What was staged has no revision until it is written. */
-function withEtag(changed: Changed, outcome: WriteOutcome<unknown>): Changed {
+function* withEtags(done: readonly Changed[], outcome: WriteOutcome<unknown>): Steps<readonly Changed[]> {
   const revision = outcome.kind === 'done' ? outcome.revision : null
-  if (revision === null || changed.resource === null || changed.resource.etag !== '') return changed
-  return { ...changed, resource: changed.resource.withEtag(etagOf(revision)) }
+  if (revision === null) return done
+  const etag = etagOf(revision)
+  const written: Changed[] = []
+  for (const changed of done) {
+    const isNew = changed.resource !== null && changed.resource.etag === ''
+    written.push(isNew ? { ...changed, resource: changed.resource.withEtag(etag) } : changed)
+    yield
+  }
+  return written
 }
 
 function settled<Value>(outcome: WriteOutcome<Result<Value, RegistryFailure>>): Result<Value, RegistryFailure> {
