@@ -3,7 +3,8 @@ import { entriesOf } from './client-index.ts'
 import { childTypes } from './resource-id.ts'
 import { childNameEntry, childPrefix, decodeStored, Index, purgeKey, purgePrefix, type StoredChild } from './stored.ts'
 
-const page = 1_000
+/** Some milliseconds of the event loop. */
+const page = 200
 
 /** Namespaces whose record is gone and whose children still lie in the store. */
 export function unfinishedPurges(store: RegistryStore): readonly string[] {

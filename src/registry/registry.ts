@@ -125,8 +125,8 @@ const purgeRetryMs = 5_000
 /** A plan that resources change under this often is told as it is. */
 const rehearsals = 3
 
-/** At most this many records are looked at for one page of a filtered list. */
-const scanLimit = 10_000
+/** At most this many records are looked at for one page of a filtered list: some milliseconds of the event loop. */
+const scanLimit = 2_500
 
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
   const report = await prepareStore(parts.store, parts.unicodeVersion ?? process.versions.unicode ?? 'unknown')

@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer'
 import { createHash } from 'node:crypto'
 import { assert } from '../../base/assert.ts'
 
@@ -18,6 +19,7 @@ export function uidBytes(uid: string): Buffer {
  * as UTF-8 writes a code point of that number. Plain text of ASCII is itself.
  */
 export function codeUnitBytes(text: string): Buffer {
+  if (Buffer.byteLength(text) === text.length) return Buffer.from(text, 'latin1')
   const bytes = Buffer.allocUnsafe(text.length * 3)
   let at = 0
   for (let i = 0; i < text.length; i++) {
@@ -37,6 +39,7 @@ export function codeUnitBytes(text: string): Buffer {
 }
 
 export function textOfCodeUnitBytes(bytes: Uint8Array): string {
+  if (isAscii(bytes)) return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1')
   const units: string[] = []
   const byte = (at: number): number => bytes[at] ?? 0
   for (let at = 0; at < bytes.length; ) {
