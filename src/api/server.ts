@@ -82,7 +82,11 @@ export async function openApi(parts: ApiParts): Promise<Api> {
     if (closing) reply.header('connection', 'close')
   })
   app.addHook('onRequest', async (request, reply) => {
-    sockets.begun(reply.raw)
+    if (!sockets.begun(request.raw, reply.raw)) {
+      reply.hijack()
+      request.raw.socket.destroy()
+      return reply
+    }
     // Whoever names no route is answered before a byte of content is kept (S55: anybody may ask).
     return request.is404 ? send(reply, request, notFound(house, request)) : undefined
   })

@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Server } from 'node:https'
 import type { Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
@@ -6,12 +6,18 @@ import type { Clock } from '../ports/clock.ts'
 
 /** How long what was written may take to leave once nothing is under way any more. */
 const lingerMs = 500
+/**
+ * Requests of one connection that are not answered yet. Nobody whom we know sends the next one earlier; a chunk of
+ * 64 KiB holds a thousand, and each answer would be kept until the peer reads it.
+ */
+const maximumPipelined = 8
 
 /** Every socket of the server and how many requests are under way, so that a stop leaves nothing open. */
 export class SocketWatch {
   /** In a handshake, by address and port. */
   readonly #early = new Map<string, Socket>()
   readonly #secure = new Set<TLSSocket>()
+  readonly #pipelined = new WeakMap<Socket, number>()
   #requests = 0
   #whenQuiet: (() => void) | null = null
 
@@ -40,13 +46,19 @@ export class SocketWatch {
     server.on('tlsClientError', (_error: Error, socket: TLSSocket) => socket.destroy())
   }
 
-  begun(response: ServerResponse): void {
+  /** False: too many at once on this connection. */
+  begun({ socket }: IncomingMessage, response: ServerResponse): boolean {
+    const pipelined = this.#pipelined.get(socket) ?? 0
+    if (pipelined >= maximumPipelined) return false
+    this.#pipelined.set(socket, pipelined + 1)
     this.#requests++
     // Comes after the last byte, and also when the client left before it.
     response.once('close', () => {
+      this.#pipelined.set(socket, (this.#pipelined.get(socket) ?? 1) - 1)
       this.#requests--
       if (this.#requests === 0) this.#whenQuiet?.()
     })
+    return true
   }
 
   /** Waits for the requests that are under way, then ends every connection. False: the time was up first. */

@@ -90,6 +90,21 @@ test('S55 nothing is kept of the content of a request that names no route or a m
   assert.match(await answered('/providers/nothing'), /^HTTP\/1\.1 401 /)
 })
 
+test('S55 a connection that sends requests without waiting for their answers is cut', async (t) => {
+  const { api, call } = await testApi(t)
+  const socket = await handshake(api.port, {})
+  socket.on('error', () => {})
+  let got = ''
+  socket.on('data', (chunk: Buffer) => {
+    got += chunk.toString('latin1')
+  })
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.write('GET /openapi.json HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(1_000))
+  await closed
+  assert.ok(got.split('HTTP/1.1 200').length <= 9, `${got.split('HTTP/1.1 200').length - 1} answers`)
+  assert.equal((await call('GET', '/healthz')).status, 200)
+})
+
 test('what is no HTTP is answered in the shape of Azure and closed', async (t) => {
   const { api } = await testApi(t)
   assert.match(await raw(api.port, 'HELLO\r\n\r\n'), /^HTTP\/1\.1 400 .*"code":"InvalidRequest"/s)
