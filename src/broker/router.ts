@@ -51,6 +51,8 @@ export class Router {
   readonly #trie = new TopicTrie<Target, Subscription | ShareGroup>()
   readonly #routes = new TopicNames<Route>()
   readonly #groups = new Map<string, ShareGroup>()
+  /** Filters in use under each share name. */
+  readonly #shareNames = new Map<string, number>()
 
   get subscriptionCount(): number {
     return this.#trie.size
@@ -58,6 +60,14 @@ export class Router {
 
   get groupCount(): number {
     return this.#groups.size
+  }
+
+  get shareNameCount(): number {
+    return this.#shareNames.size
+  }
+
+  filtersShared(shareName: string): number {
+    return this.#shareNames.get(shareName) ?? 0
   }
 
   group(shareName: string, topicFilter: string): ShareGroup | undefined {
@@ -74,6 +84,7 @@ export class Router {
       if (group === undefined) {
         group = new ShareGroup(shareName, topicFilter)
         this.#groups.set(key, group)
+        this.#shareNames.set(shareName, this.filtersShared(shareName) + 1)
         this.#trie.set(topicFilter, group, group)
       }
       group.add(session, subscription)
@@ -92,6 +103,9 @@ export class Router {
       group.remove(session)
       if (group.size === 0) {
         this.#groups.delete(key)
+        const left = this.filtersShared(shareName) - 1
+        if (left > 0) this.#shareNames.set(shareName, left)
+        else this.#shareNames.delete(shareName)
         this.#trie.delete(topicFilter, group)
       }
     }

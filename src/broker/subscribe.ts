@@ -154,6 +154,9 @@ function exceedsLimits(session: OnlineSession, shareName: string | null, topicFi
   if (shared >= limits.maximumSharedSubscriptionsPerSession) return true
   const group = router.group(shareName, topicFilter)
   if (group !== undefined) return group.size >= limits.maximumSessionsPerSharedSubscription
+  const filters = router.filtersShared(shareName)
+  if (filters === 0 && router.shareNameCount >= limits.maximumShareGroups) return true
+  if (filters >= limits.maximumSubscriptionsPerShareGroup) return true
   return router.groupCount >= limits.maximumSharedSubscriptions
 }
 

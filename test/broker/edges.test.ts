@@ -156,6 +156,20 @@ test('limits of shared subscriptions: per session, per group and for the namespa
   assert.deepEqual(await codes(c, '$share/i/open/4'), [ReasonCode.QuotaExceeded])
 })
 
+test('limits of share names: how many there are, and how many filters each has', async () => {
+  const home = house({ limits: { maximumShareGroups: 2, maximumSubscriptionsPerShareGroup: 2 } })
+  const client = await home.connect()
+  const codes = async (filter: string) => (await client.subscribe(filter)).reasonCodes[0]
+  assert.equal(await codes('$share/a/open/1'), 0)
+  assert.equal(await codes('$share/a/open/2'), 0)
+  assert.equal(await codes('$share/a/open/3'), ReasonCode.QuotaExceeded)
+  assert.equal(await codes('$share/b/open/1'), 0)
+  assert.equal(await codes('$share/c/open/1'), ReasonCode.QuotaExceeded)
+  client.send({ type: 'UNSUBSCRIBE', packetIdentifier: 99, topicFilters: ['$share/b/open/1'], properties: {} })
+  await home.settle()
+  assert.equal(await codes('$share/c/open/1'), 0)
+})
+
 test('EG 3.7 a removed CA ends the sessions that rest on it; one with another valid path stays', async () => {
   const home = house()
   const span = { notBefore: noon - 1_000, notAfter: noon + 100_000 }
