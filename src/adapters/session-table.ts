@@ -75,7 +75,46 @@ interface Due {
 class NamespaceSessions {
   readonly byClientId = new Map<string, SessionEntry>()
   readonly order = new SortedList<string>(byCodeUnits)
-  readonly byOwner = new Map<string, Map<SessionUid, SessionEntry>>()
+  /** Most owners have one session, which is kept without a map. */
+  readonly byOwner = new Map<string, SessionEntry | Map<SessionUid, SessionEntry>>()
+
+  countOf(owner: string): number {
+    const held = this.byOwner.get(owner)
+    if (held === undefined) return 0
+    return held instanceof Map ? held.size : 1
+  }
+
+  sessionsOf(owner: string): Iterable<SessionEntry> {
+    const held = this.byOwner.get(owner)
+    if (held === undefined) return []
+    return held instanceof Map ? held.values() : [held]
+  }
+
+  addTo(owner: string, entry: SessionEntry): void {
+    const held = this.byOwner.get(owner)
+    if (held === undefined) this.byOwner.set(owner, entry)
+    else if (held instanceof Map) held.set(entry.record.uid, entry)
+    else if (held.record.uid === entry.record.uid) this.byOwner.set(owner, entry)
+    else {
+      this.byOwner.set(
+        owner,
+        new Map([
+          [held.record.uid, held],
+          [entry.record.uid, entry],
+        ]),
+      )
+    }
+  }
+
+  removeFrom(owner: string, uid: SessionUid): void {
+    const held = this.byOwner.get(owner)
+    if (held instanceof Map) {
+      held.delete(uid)
+      if (held.size === 0) this.byOwner.delete(owner)
+    } else if (held?.record.uid === uid) {
+      this.byOwner.delete(owner)
+    }
+  }
 }
 
 export const emptyInflight: InflightState = { acknowledged: null, outgoing: [], incoming: [] }
@@ -264,6 +303,19 @@ export class SessionTable {
     if (after !== null) this.#index(after)
   }
 
+  /** All sessions of a store that is opened: sorted once instead of one by one. Only while the table is empty. */
+  fill(entries: readonly SessionEntry[]): void {
+    assert(this.#byUid.size === 0, 'a table is filled once')
+    const due: Due[] = []
+    for (const entry of entries) {
+      this.#index(entry, false)
+      const at = dueTime(entry.record)
+      if (at !== null) due.push({ at, uid: entry.record.uid })
+    }
+    this.#due.fill(due)
+    for (const { order, byClientId } of this.#namespaces.values()) order.fill([...byClientId.keys()])
+  }
+
   #change(before: SessionEntry | null, after: SessionEntry | null): void {
     const change = { before, after }
     this.apply(change)
@@ -289,12 +341,13 @@ export class SessionTable {
     const sessions = this.#namespaces.get(request.namespace)
     if (sessions === undefined && request.quotas.perName > 0 && request.quotas.perNamespace > 0) return null
     const counts = (entry: SessionEntry): boolean => entry !== replaced && !hasEnded(entry.record, request.now)
-    const ofOwner = sessions?.byOwner.get(ownerKey(request.owner))
+    const owner = ownerKey(request.owner)
     const others = (sessions?.byClientId.size ?? 0) - (replaced === undefined ? 0 : 1)
     // An owner may have very many sessions; they are looked at one by one only near a limit.
-    const isNear = (ofOwner?.size ?? 0) + 1 > request.quotas.perName || others + 1 > request.quotas.perNamespace
+    const isNear =
+      (sessions?.countOf(owner) ?? 0) + 1 > request.quotas.perName || others + 1 > request.quotas.perNamespace
     if (!isNear) return null
-    const mine = [...(ofOwner?.values() ?? [])].filter(counts)
+    const mine = [...(sessions?.sessionsOf(owner) ?? [])].filter(counts)
     if (mine.length + 1 > request.quotas.perName) {
       return quotaExceeded('perName', request.quotas.perName, mine.find((e) => e.record.node === null) ?? mine[0])
     }
@@ -316,11 +369,11 @@ export class SessionTable {
     return quotaExceeded('perNamespace', request.quotas.perNamespace, blocking)
   }
 
-  #index(entry: SessionEntry): void {
+  #index(entry: SessionEntry, isSorted = true): void {
     const { namespace, clientId, uid, owner, node } = entry.record
     this.#byUid.set(uid, entry)
     const at = dueTime(entry.record)
-    if (at !== null) this.#due.add({ at, uid })
+    if (at !== null && isSorted) this.#due.add({ at, uid })
     if (entry.abandoned) {
       this.#abandoned.add(uid)
     } else if (node !== null) {
@@ -332,11 +385,8 @@ export class SessionTable {
     const sessions = this.#namespaces.get(namespace) ?? new NamespaceSessions()
     this.#namespaces.set(namespace, sessions)
     sessions.byClientId.set(clientId, entry)
-    sessions.order.add(clientId)
-    const key = ownerKey(owner)
-    const ofOwner = sessions.byOwner.get(key)
-    if (ofOwner === undefined) sessions.byOwner.set(key, new Map([[uid, entry]]))
-    else ofOwner.set(uid, entry)
+    if (isSorted) sessions.order.add(clientId)
+    sessions.addTo(ownerKey(owner), entry)
   }
 
   #unindex(entry: SessionEntry): void {
@@ -354,10 +404,7 @@ export class SessionTable {
     const sessions = this.#namespaces.get(namespace) as NamespaceSessions
     sessions.byClientId.delete(clientId)
     sessions.order.delete(clientId)
-    const key = ownerKey(owner)
-    const ofOwner = sessions.byOwner.get(key)
-    ofOwner?.delete(uid)
-    if (ofOwner?.size === 0) sessions.byOwner.delete(key)
+    sessions.removeFrom(ownerKey(owner), uid)
     if (sessions.byClientId.size === 0) this.#namespaces.delete(namespace)
   }
 }

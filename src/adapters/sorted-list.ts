@@ -1,3 +1,5 @@
+import { assert } from '../base/assert.ts'
+
 const chunkLimit = 256
 
 /** An ordered set: insertion and removal cost a short copy, not one of the whole. `compare` gives 0 for equal items only. */
@@ -12,6 +14,14 @@ export class SortedList<T> {
 
   get size(): number {
     return this.#size
+  }
+
+  /** Many items at once, in any order and none twice; only while the list is empty. */
+  fill(items: T[]): void {
+    assert(this.#size === 0, 'a list is filled once')
+    items.sort(this.#compare)
+    for (let at = 0; at < items.length; at += chunkLimit / 2) this.#chunks.push(items.slice(at, at + chunkLimit / 2))
+    this.#size = items.length
   }
 
   /** False: an equal item is there already. */

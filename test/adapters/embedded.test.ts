@@ -127,7 +127,7 @@ test('data of another format is refused with one clear line and left as it is', 
   for (let i = 0; i < 2; i++) {
     assert.throws(
       () => openEmbedded({ directory, node: nodeA, clock: fakeClock(start).clock }),
-      (error: Error) => /holds data of format 99; this version reads format 2$/.test(error.message),
+      (error: Error) => /holds data of format 99; this version reads format 3$/.test(error.message),
     )
   }
 })

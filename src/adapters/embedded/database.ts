@@ -14,7 +14,7 @@ import { type Database, open, type RootDatabase } from 'lmdb'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 
 /** The layout that this code writes. A change that older code would misread raises it. */
-export const formatVersion = 2
+export const formatVersion = 3
 
 const tableNames = [
   'meta',

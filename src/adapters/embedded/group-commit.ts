@@ -1,8 +1,9 @@
-import { EngineError, type SessionUid } from '../../ports/engine.ts'
+import { EngineError, type SessionUid, type StoredSubscription } from '../../ports/engine.ts'
 import { throwLater } from '../callbacks.ts'
 import type { SessionEntry } from '../session-table.ts'
 import { numberBytes, uidBytes } from './keys.ts'
-import { encodeOperation, encodeSession, encodeSubscriptions } from './records.ts'
+import { encodeOperation } from './records.ts'
+import { encodeSession, encodeSubscription, subscriptionKey } from './session-records.ts'
 import { revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
 import { Unit } from './unit.ts'
 
@@ -179,7 +180,7 @@ function sealSessions(unit: Unit, store: Store): void {
     if (known === undefined) finals.set(uid, { before, after })
     else known.after = after
   }
-  const { sessions, subscriptions, wills } = store.tables
+  const { sessions, wills } = store.tables
   for (const [uid, { before: first, after: last }] of finals) {
     const key = uidBytes(uid)
     const before = isStored(first) ? first : null
@@ -187,15 +188,34 @@ function sealSessions(unit: Unit, store: Store): void {
     if (after !== null) unit.writes.put(sessions, key, encodeSession(after))
     else if (before !== null) unit.writes.remove(sessions, key)
 
-    const old = before?.record.subscriptions ?? []
-    const now = after?.record.subscriptions ?? []
-    if (now.length > 0 && now !== old) unit.writes.put(subscriptions, key, encodeSubscriptions(now))
-    else if (now.length === 0 && old.length > 0) unit.writes.remove(subscriptions, key)
+    sealSubscriptions(unit, store, key, before?.record.subscriptions ?? [], after?.record.subscriptions ?? [])
 
     const will = unit.wills.get(uid)
     if (after?.record.will != null && will !== undefined) unit.writes.put(wills, key, will)
     else if (after?.record.will == null && before?.record.will != null) unit.writes.remove(wills, key)
   }
+}
+
+/** What did not change is the same object before and after. */
+function sealSubscriptions(
+  unit: Unit,
+  store: Store,
+  uid: Uint8Array,
+  before: readonly StoredSubscription[],
+  after: readonly StoredSubscription[],
+): void {
+  if (before === after) return
+  const { subscriptions: table } = store.tables
+  const old = new Map(before.map((subscription) => [subscription.topicFilter, subscription]))
+  for (const subscription of after) {
+    const { topicFilter } = subscription
+    const known = old.get(topicFilter)
+    old.delete(topicFilter)
+    if (known === subscription) continue
+    const key = subscriptionKey(uid, topicFilter)
+    unit.writes.put(table, key, encodeSubscription(key, subscription, unit.next()))
+  }
+  for (const topicFilter of old.keys()) unit.writes.remove(table, subscriptionKey(uid, topicFilter))
 }
 
 /** A session that lives in this process only is written down when it has a will, which must outlive a crash. */

@@ -255,17 +255,19 @@ export class QueueWork {
     for (let chunk = this.#chunk(0); chunk !== null; chunk = this.#chunk(0)) {
       if (comparePlaces({ entry: chunk.entry, index: chunk.first }, place) > 0) return
       const goes = comparePlaces(lastOf(chunk), place) <= 0
+      let isEmpty = true
       if (goes && this.#isUntouched(chunk)) {
         this.messages -= chunk.count
         this.bytes -= chunk.bytes
       } else {
         for (const { index, length } of this.#live(chunk)) {
-          if (!goes && index > place.index) break
+          isEmpty = goes || index <= place.index
+          if (!isEmpty) break
           this.messages--
           this.bytes -= length
         }
       }
-      if (!goes) return
+      if (!isEmpty) return
       this.#discard(chunk)
     }
   }

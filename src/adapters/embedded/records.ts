@@ -1,24 +1,10 @@
-import { unixMillis } from '../../base/time.ts'
-import type {
-  CommitResult,
-  NamespaceId,
-  NodeId,
-  OutgoingInflight,
-  Position,
-  QueueLimits,
-  SessionOwner,
-  SessionRecord,
-  SessionUid,
-  StoredPrincipal,
-  StoredSubscription,
-} from '../../ports/engine.ts'
-import type { SessionEntry } from '../session-table.ts'
+import type { CommitResult, OutgoingInflight, Position } from '../../ports/engine.ts'
 import type { Place } from './chunks.ts'
 import { readNumber, writeNumber } from './keys.ts'
 
 /**
- * Every value begins with its version or is JSON with a member `v`, so that a later format can be told apart record by
- * record. What these functions cannot read makes the start fail; nothing is guessed.
+ * Every value begins with its version, so that a later format can be told apart record by record. What these functions
+ * cannot read makes the start fail; nothing is guessed.
  */
 
 // ------------------------------------------------------------------------------------------------- positions
@@ -72,97 +58,6 @@ export function decodeCursor(bytes: Buffer): { readonly acknowledged: Place | nu
   return { acknowledged: next(acknowledgedFlag), floor: next(floorFlag) }
 }
 
-// ------------------------------------------------------------------------------------------------- sessions
-
-/** Subscriptions and the will's body stand in tables of their own: they change at other times and may be large. */
-interface SessionJson {
-  readonly v: 1
-  readonly namespace: string
-  readonly clientId: string
-  readonly owner: SessionOwner
-  readonly principal: StoredPrincipal
-  readonly sequenceNumber: number
-  readonly node: string | null
-  readonly epoch: number
-  readonly connectedAt: number
-  readonly expiryIntervalSeconds: number | null
-  readonly expiresAt: number | null
-  readonly willDelaySeconds: number | null
-  readonly willDueAt: number | null
-  readonly limits: QueueLimits
-  readonly queue: 'memory' | 'stored'
-  readonly stateless: boolean
-  readonly named: boolean
-}
-
-/** Stands for a will's body where only the fact of the will matters. */
-export const bodyElsewhere = new Uint8Array(0)
-
-export function encodeSession(entry: SessionEntry): Buffer {
-  const { record, limits, queue, stateless, named } = entry
-  const json: SessionJson = {
-    v: 1,
-    namespace: record.namespace,
-    clientId: record.clientId,
-    owner: record.owner,
-    principal: record.principal,
-    sequenceNumber: record.sequenceNumber,
-    node: record.node,
-    epoch: Number(record.epoch),
-    connectedAt: record.connectedAt,
-    expiryIntervalSeconds: record.expiryIntervalSeconds,
-    expiresAt: record.expiresAt,
-    willDelaySeconds: record.will?.delaySeconds ?? null,
-    willDueAt: record.willDueAt,
-    limits,
-    queue,
-    stateless,
-    named,
-  }
-  return Buffer.from(JSON.stringify(json))
-}
-
-export function decodeSession(
-  uid: string,
-  bytes: Uint8Array,
-  subscriptions: readonly StoredSubscription[],
-): SessionEntry {
-  const json = JSON.parse(Buffer.from(bytes).toString()) as SessionJson
-  if (json.v !== 1) throw new Error(`session ${uid} has the unknown version ${JSON.stringify(json.v)}`)
-  const record: SessionRecord = {
-    uid: uid as SessionUid,
-    namespace: json.namespace as NamespaceId,
-    clientId: json.clientId,
-    owner: json.owner,
-    principal: {
-      ...json.principal,
-      validUntil: json.principal.validUntil === null ? null : unixMillis(json.principal.validUntil),
-    },
-    sequenceNumber: json.sequenceNumber,
-    node: json.node as NodeId | null,
-    epoch: BigInt(json.epoch),
-    connectedAt: unixMillis(json.connectedAt),
-    expiryIntervalSeconds: json.expiryIntervalSeconds,
-    expiresAt: json.expiresAt === null ? null : unixMillis(json.expiresAt),
-    subscriptions,
-    will: json.willDelaySeconds === null ? null : { body: bodyElsewhere, delaySeconds: json.willDelaySeconds },
-    willDueAt: json.willDueAt === null ? null : unixMillis(json.willDueAt),
-  }
-  const { limits, queue, stateless, named } = json
-  // Whoever it is connected to was an earlier process.
-  return { record, limits, queue, stateless, named, abandoned: record.node !== null }
-}
-
-export function encodeSubscriptions(subscriptions: readonly StoredSubscription[]): Buffer {
-  return Buffer.from(JSON.stringify({ v: 1, subscriptions }))
-}
-
-export function decodeSubscriptions(bytes: Uint8Array): readonly StoredSubscription[] {
-  const json = JSON.parse(Buffer.from(bytes).toString()) as { v: number; subscriptions: StoredSubscription[] }
-  if (json.v !== 1) throw new Error(`subscriptions of the unknown version ${JSON.stringify(json.v)}`)
-  return json.subscriptions
-}
-
 // ------------------------------------------------------------------------------------------------- operations
 
 export interface OperationRecord {
@@ -171,12 +66,25 @@ export interface OperationRecord {
   readonly result: CommitResult
 }
 
+const operationVersion = 0x10
+const nothingHappened: CommitResult = { overflow: [], fenced: [] }
+
+/** `[version][length of the id][id][mark]`, then the result as JSON where there is anything to tell. */
 export function encodeOperation({ opId, mark, result }: OperationRecord): Buffer {
-  return Buffer.from(JSON.stringify({ v: 1, opId, mark, ...result }))
+  const isPlain = result.overflow.length === 0 && result.fenced.length === 0
+  const id = Buffer.from(opId)
+  const rest = Buffer.from(isPlain ? `${mark} ` : `${mark} ${JSON.stringify(result)}`)
+  const head = Buffer.from([operationVersion, 0, 0])
+  head.writeUInt16BE(id.length, 1)
+  return Buffer.concat([head, id, rest])
 }
 
-export function decodeOperation(bytes: Uint8Array): OperationRecord {
-  const json = JSON.parse(Buffer.from(bytes).toString()) as OperationRecord & CommitResult & { v: number }
-  if (json.v !== 1) throw new Error(`an operation of the unknown version ${JSON.stringify(json.v)}`)
-  return { opId: json.opId, mark: json.mark, result: { overflow: json.overflow, fenced: json.fenced } }
+export function decodeOperation(bytes: Buffer): OperationRecord {
+  if (bytes[0] !== operationVersion) throw new Error('an operation of an unknown version')
+  const end = 3 + bytes.readUInt16BE(1)
+  const rest = bytes.toString('utf8', end)
+  const space = rest.indexOf(' ')
+  const json = rest.slice(space + 1)
+  const result = json === '' ? nothingHappened : (JSON.parse(json) as CommitResult)
+  return { opId: bytes.toString('utf8', 3, end), mark: rest.slice(0, space), result }
 }

@@ -4,17 +4,19 @@ import {
   type Revision,
   type RouteChange,
   type SessionUid,
+  type StoredSubscription,
 } from '../../ports/engine.ts'
 import { Callbacks } from '../callbacks.ts'
 import { OperationIds } from '../operation-ids.ts'
-import { type SessionChange, SessionTable } from '../session-table.ts'
+import { type SessionChange, type SessionEntry, SessionTable } from '../session-table.ts'
 import { Tails } from '../tails.ts'
-import type { Tables } from './database.ts'
+import type { Table, Tables } from './database.ts'
 import { readNumber } from './keys.ts'
 import { QueueReader } from './queues.ts'
-import { bodyElsewhere, decodeOperation, decodeSession, decodeSubscriptions } from './records.ts'
+import { decodeOperation } from './records.ts'
 import { RegistryReader } from './registry.ts'
 import { RetainedReader, type Topic } from './retained.ts'
+import { bodyElsewhere, decodeSubscription, type OrderedSubscription, SessionReader } from './session-records.ts'
 import type { Unit } from './unit.ts'
 
 export const sequenceKey = Buffer.from('sequence')
@@ -63,22 +65,51 @@ export class Store {
   }
 
   #load(): void {
-    const { meta, sessions, subscriptions, operations } = this.tables
+    const { meta, sessions, operations } = this.tables
     const sequence = meta.getBinary(sequenceKey)
     const revision = meta.getBinary(revisionKey)
     if (sequence !== undefined) this.sequence = readNumber(sequence, 0)
     if (revision !== undefined) this.revision = BigInt(readNumber(revision, 0)) as Revision
+    const reader = new SessionReader()
+    const entries: SessionEntry[] = []
+    const held = new SubscriptionWalk(this.tables.subscriptions)
     for (const { key, value } of sessions.getRange({})) {
-      const uid = Buffer.from(key).toString('hex')
-      const stored = subscriptions.getBinary(key)
-      const entry = decodeSession(uid, value, stored === undefined ? [] : decodeSubscriptions(stored))
-      this.sessions.apply({ before: null, after: entry })
+      const uid = key as Buffer
+      entries.push(reader.decode(uid.toString('hex'), value as Buffer, held.of(uid)))
     }
+    this.sessions.fill(entries)
     for (const { key, value } of operations.getRange({})) {
-      const { opId, mark, result } = decodeOperation(value)
+      const { opId, mark, result } = decodeOperation(value as Buffer)
       this.operations.remember(opId, mark, result)
       this.operationKeys.push(readNumber(key as Buffer, 0))
     }
+  }
+}
+
+/** Subscriptions in the order of their sessions: one walk beside that over the sessions themselves. */
+class SubscriptionWalk {
+  readonly #rows: Iterator<{ readonly key: Uint8Array; readonly value: Uint8Array }>
+  #next: { readonly key: Buffer; readonly value: Buffer } | null
+
+  constructor(table: Table) {
+    this.#rows = table.getRange({})[Symbol.iterator]()
+    this.#next = this.#read()
+  }
+
+  of(uid: Buffer): readonly StoredSubscription[] {
+    const found: OrderedSubscription[] = []
+    for (; this.#next !== null; this.#next = this.#read()) {
+      const order = this.#next.key.compare(uid, 0, 16, 0, 16)
+      if (order > 0) break
+      if (order === 0) found.push(decodeSubscription(this.#next.key, this.#next.value))
+    }
+    if (found.length > 1) found.sort((a, b) => a.order - b.order)
+    return found.map(({ subscription }) => subscription)
+  }
+
+  #read(): { readonly key: Buffer; readonly value: Buffer } | null {
+    const { done, value } = this.#rows.next()
+    return done === true ? null : { key: value.key as Buffer, value: value.value as Buffer }
   }
 }
 
