@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, before, type TestContext, test } from 'node:test'
 import { connackReasonCode, connackReturnCode } from '../../src/auth/connack-reason.ts'
+import { type DecisionCode, decisionCodes } from '../../src/auth/decision.ts'
 import type { DecisionStep } from '../../src/ports/events.ts'
 import { sealgate } from '../cli/run.ts'
 import { type RunningBroker, runBroker } from '../support/running-broker.ts'
@@ -229,6 +230,26 @@ for (const { name, registry, client } of working) {
     assert.equal((await explain(world, client)).code, null)
   })
 }
+
+/** Codes that no set-up here can lead to, and what they belong to. */
+const elsewhere: Readonly<Partial<Record<DecisionCode, string>>> = {
+  certificateRevoked: 'revocation',
+  revocationUnknown: 'revocation',
+  ipForbidden: 'inbound IP rules',
+  tokenInvalid: 'tokens',
+  identityConflict: 'tokens and webhooks',
+  webhookDenied: 'webhooks',
+  webhookUnavailable: 'webhooks',
+  originNotAllowed: 'WebSocket',
+}
+
+test('the corpus has a set-up for every code of certificates, sessions and rights', () => {
+  const covered = new Set<string>(corpus.map(({ code }) => code))
+  assert.deepEqual(
+    decisionCodes.filter((code) => !covered.has(code)),
+    decisionCodes.filter((code) => code in elsewhere),
+  )
+})
 
 test('the corpus has at least 45 set-ups, each of its own name', () => {
   assert.ok(corpus.length >= 45, `${corpus.length}`)
