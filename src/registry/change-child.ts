@@ -85,6 +85,38 @@ export function putChild(stage: Stage, change: Put, id: ChildId, environment: Ch
   return ok({ change: change_, id, before, resource: resourceOf(stage, stored, namespace), warnings })
 }
 
+/** What others may name, with as little in it as they look at. */
+const namedProperties = {
+  caCertificates: { encodedCertificate: '' },
+  clientGroups: { query: '' },
+  topicSpaces: { topicTemplates: [] },
+}
+
+/**
+ * Takes the place of a resource that was refused, so that what names it is not refused for that. For a stage that is given
+ * up.
+ */
+export function standInChild(stage: Stage, id: ChildId, environment: ChangeEnvironment): void {
+  const parent = parentOf(stage, id)
+  const { type, name } = id.child
+  if (!parent.ok || !(type in namedProperties)) return
+  const namespaceUid = parent.value.uid
+  if (findChild(stage, namespaceUid, type, name) !== undefined) return
+  const stored = {
+    format: 1,
+    type,
+    namespaceUid,
+    uid: environment.random.uid(),
+    name,
+    generation: 1,
+    systemData: madeNow(environment.author),
+    properties: namedProperties[type as keyof typeof namedProperties],
+    settings: {},
+  } as unknown as StoredChild
+  putStored(stage, stored)
+  stage.claim(Index.ChildName, childNameEntry(type, namespaceUid, name), keyOf(stored))
+}
+
 export function deleteChild(stage: Stage, change: Change, id: ChildId): ChangeResult {
   const parent = parentOf(stage, id)
   if (!parent.ok) return err(notFound(id))

@@ -13,7 +13,7 @@ import {
   notFound,
   parentOf,
 } from './change.ts'
-import { deleteChild, putChild } from './change-child.ts'
+import { deleteChild, putChild, standInChild } from './change-child.ts'
 import { deleteNamespace, putNamespace, regenerateKey, standIn } from './change-namespace.ts'
 import { invalid, type Problem, problemsOf, type RegistryFailure } from './failure.ts'
 import { type OpenReport, prepareStore } from './format.ts'
@@ -402,6 +402,12 @@ function applyChange(stage: Stage, change: Change, environment: ChangeEnvironmen
   return change.kind === 'delete' ? deleteChild(stage, change, childId) : putChild(stage, change, childId, environment)
 }
 
+function standInFor(stage: Stage, change: Exclude<Change, { kind: 'delete' }>, environment: ChangeEnvironment): void {
+  const { id } = change
+  if (id.child === null) standIn(stage, change, environment)
+  else standInChild(stage, { ...id, child: id.child }, environment)
+}
+
 /** Goes on after a failure, so that every problem of the document is told at once. */
 function* applyAll(
   stage: Stage,
@@ -416,7 +422,7 @@ function* applyAll(
     else if (changes.length === 1 && change.label === undefined) return result
     else {
       problems.push(...problemsOf(result.error, change.label ?? ''))
-      if (change.id.child === null && change.kind !== 'delete') standIn(stage, change, environment)
+      if (change.kind !== 'delete') standInFor(stage, change, environment)
     }
     yield
   }

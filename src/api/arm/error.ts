@@ -63,7 +63,7 @@ export function failed(failure: RegistryFailure): Answer {
         target: `permissionBindings/${name}`,
         message: `The permission binding "${name}" names it.`,
       }))
-      return armError(409, 'Conflict', message, { details })
+      return armError(409, 'Conflict', message, { target: details[0]?.target ?? '', details })
     }
     case 'etagMismatch':
       return armError(412, 'PreconditionFailed', message, {
