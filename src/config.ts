@@ -162,6 +162,14 @@ export const settings = {
     default: 10,
     description: 'Longest time that a TLS handshake may take.',
   },
+  connectTimeout: {
+    type: 'number',
+    unit: 'seconds',
+    min: 1,
+    max: 60,
+    default: 10,
+    description: 'Longest time from a completed handshake to CONNECT, and of the headers of an HTTP request.',
+  },
   handshakeRatePerAddress: {
     type: 'number',
     unit: 'per second',

@@ -137,6 +137,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         domain: config.domain,
         defaultNamespace: config.defaultNamespace,
         plainIdentity: config.mqttTcpIdentity,
+        connectTimeoutMs: config.connectTimeout * 1_000,
         ...(config.mode === 'dev' ? { refusalDelayMs: 0, reasonStrings: true } : {}),
       },
       engine,
@@ -148,6 +149,20 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       tokenVerifier: null,
       webhook: null,
     })
+    undo.push(
+      registry.onChange((changes) => {
+        for (const { namespace, type, name, change } of changes) {
+          adapters.events.emit({
+            kind: 'resourceChanged',
+            namespace,
+            at: clock.now(),
+            resourceType: type,
+            name,
+            change,
+          })
+        }
+      }),
+    )
     let isDrained = false
     const drain = async (deadlineMs: number): Promise<void> => {
       if (isDrained) return

@@ -71,7 +71,7 @@ export async function openDoors(
   }
   const wss = await open('wss', (options) =>
     openHttps(
-      { ...options, ...secure, headersTimeoutMs: config.handshakeTimeout * 1_000 },
+      { ...options, ...secure, headersTimeoutMs: config.connectTimeout * 1_000 },
       {
         isSameNamespace: (serverName, host) => namespaceOf(serverName)?.id === namespaceOf(host)?.id,
         onRequest: answerNotFound,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync, readFileSync, statSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request } from 'node:https'
 import { connect as connectTcp } from 'node:net'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
@@ -301,4 +303,31 @@ test('a ready file that cannot be written is one clear line, and nothing stays o
     assert.match(error.message, /^ready file \//)
     return true
   })
+})
+
+test('a change of a resource is an event', async (t) => {
+  const directory = temporaryDirectory(t)
+  const adapters = world()
+  const seen: unknown[] = []
+  adapters.events.on(['resourceChanged'], (event) => {
+    if (event.kind === 'resourceChanged') seen.push([event.resourceType, event.name, event.change])
+  })
+  const { ready } = await started(t, configOf('serve', directory, { https: '127.0.0.1:0' }), adapters)
+  const { host, port } = ready.https ?? assert.fail()
+  const id = `/subscriptions/${ready.subscriptionId}/resourceGroups/local/providers/Microsoft.EventGrid/namespaces/plant`
+  const put = request({
+    host,
+    port,
+    path: `${id}?api-version=2025-02-15`,
+    method: 'PUT',
+    ca: readFileSync(ready.caFile ?? ''),
+    headers: {
+      authorization: `Bearer ${readFileSync(ready.tokenFile, 'utf8').trim()}`,
+      'content-type': 'application/json',
+    },
+  }).end(JSON.stringify({ location: 'local', properties: {} }))
+  const [answer] = (await once(put, 'response')) as [IncomingMessage]
+  answer.resume()
+  assert.equal(answer.statusCode, 201)
+  assert.deepEqual(seen, [['namespaces', 'plant', 'created']])
 })
