@@ -92,6 +92,7 @@ kept('3.3.1-4', '3.3.1-4', 'QoS 3 ends the connection', async (bench) => {
   const properties = bench.version === 5 ? [0] : []
   client.raw(0x36, 10 + properties.length, ...text('open/a'), 0, 1, ...properties)
   assert.ok(await isClosed(home, client))
+  if (bench.version === 5) assert.equal(client.take('DISCONNECT').reasonCode, ReasonCode.MalformedPacket)
 })
 
 kept(

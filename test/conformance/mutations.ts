@@ -47,17 +47,54 @@ const decoder: readonly Mutation[] = [
     "if (type !== 'PUBLISH' && flags !== requiredFlags(type)) {",
     never,
   ),
-  edit('5:2.2.1-2 3:2.3.1-5', 'mqtt/publish-view.ts', 'if (qos !== 0) {', 'if (qos !== 0 || end - at > 2) {'),
-  edit('3:2.3.1-1', 'mqtt/publish-view.ts', 'if (packetIdentifier === 0) {', never),
-  edit('5:3.3.1-2 3:3.3.1-2', 'mqtt/publish-view.ts', 'if (dup && qos === 0) return', 'if (dup && qos === 3) return'),
-  edit('5:3.3.1-4 3:3.3.1-4', 'mqtt/publish-view.ts', 'if (qos === 3) return', 'if (qos === 4) return'),
-  edit('5:3.3.2-8', 'mqtt/publish-view.ts', 'if (this.topicAlias === 0) {', never),
-  edit('5:3.3.2-14', 'mqtt/publish-view.ts', 'if (bytes[at] === 0x2b || bytes[at] === 0x23) {', never),
   edit(
+    '5:2.2.1-2 3:2.3.1-5',
+    'mqtt/publish-encoder.ts',
+    'const first = 0x30 | (qos << 1)',
+    'const first = 0x30 | ((qos || 1) << 1)',
+  ),
+  edits(
+    '5:2.2.1-3 3:2.3.1-1',
+    ['mqtt/publish-view.ts', 'if (packetIdentifier === 0) {', never],
+    ['mqtt/packets/publish.ts', 'if (identifier === 0 && reader.failure === null) {', never],
+  ),
+  edits(
+    '5:3.3.1-2 3:3.3.1-2',
+    ['mqtt/publish-view.ts', 'if (dup && qos === 0) return', 'if (dup && qos === 3) return'],
+    ['mqtt/packets/publish.ts', 'else if (dup && qos === 0) reader.fail(', 'else if (dup && qos === 3) reader.fail('],
+  ),
+  edits(
+    '5:3.3.1-4 3:3.3.1-4',
+    ['mqtt/publish-view.ts', 'if (qos === 3) return', 'if (qos === 4) return'],
+    ['mqtt/packets/publish.ts', 'if (qos === 3) reader.fail(', 'if (topicNeverFails) reader.fail('],
+    [
+      'mqtt/packets/publish.ts',
+      "import { assert } from '../../base/assert.ts'",
+      "import { assert } from '../../base/assert.ts'\nconst topicNeverFails = false as boolean",
+    ],
+  ),
+  edits(
+    '5:3.3.2-8',
+    ['mqtt/publish-view.ts', 'if (this.topicAlias === 0) {', never],
+    [
+      'mqtt/property-reader.ts',
+      'if (row.range !== undefined && reader.failure === null &&',
+      'if (row.range === null && reader.failure === null &&',
+    ],
+  ),
+  edits(
+    '5:3.3.2-14',
+    ['mqtt/publish-view.ts', 'if (bytes[at] === 0x2b || bytes[at] === 0x23) {', never],
+    ['mqtt/property-reader.ts', "else if (text.includes('+') || text.includes('#'))", 'else if (text === null)'],
+  ),
+  edits(
     '5:3.3.2-13 5:3.3.2-19',
-    'mqtt/publish-view.ts',
-    'return verdict === Utf8.Ascii || verdict === Utf8.WellFormed ? null : notText(',
-    'return verdict >= 0 ? null : notText(',
+    [
+      'mqtt/publish-view.ts',
+      'return verdict === Utf8.Ascii || verdict === Utf8.WellFormed ? null : notText(',
+      'return verdict >= 0 ? null : notText(',
+    ],
+    ['mqtt/packet-reader.ts', 'if (verdict === Utf8.NullCharacter || verdict === Utf8.IllFormed) {', never],
   ),
   edit(
     '5:1.5.7-1 5:3.1.3-11 5:3.1.3-12 5:3.8.3-1 5:3.10.3-1 5:3.3.2-1 3:3.1.3-10 3:3.1.3-11 3:3.8.3-1 3:3.10.3-1 3:3.3.2-1',
@@ -71,7 +108,7 @@ const decoder: readonly Mutation[] = [
     ['mqtt/packets/connect.ts', "if (name === 'MQTT' && (level", 'if ((level'],
   ),
   edit(
-    '5:3.1.2-2 3:3.1.2-2',
+    '5:3.1.2-2',
     'mqtt/packets/connect.ts',
     // biome-ignore lint/suspicious/noTemplateCurlyInString: source text
     'else reader.fail(unsupported(`${name} level ${level}`))',
@@ -329,16 +366,29 @@ const publishing: readonly Mutation[] = [
     'if (alias > 2) {',
   ),
   edit(
-    '5:3.3.2-17 5:3.3.2-4 5:3.3.2-15 5:3.3.2-16 5:3.3.2-20',
+    '5:3.3.2-4 5:3.3.2-15 5:3.3.2-16 5:3.3.2-17 5:3.3.2-18 5:3.3.2-20',
     'mqtt/publish-encoder.ts',
-    'return id !== 0x02 && id !== 0x0b && id !== 0x23',
-    'return id === 0x02',
+    'return copyBytes(properties, propertiesStart, propertiesEnd, buffer, offset)',
+    'const end = copyBytes(properties, propertiesStart, propertiesEnd, buffer, offset)\n    buffer[end - 1] = 0x5a\n    return end',
   ),
   edit(
+    '3:3.1.2-2',
+    'mqtt/packets/connect.ts',
+    'return (bytes[levelAt]! & 0x7f) >= 5 ? 5 : 4',
+    'return (bytes[levelAt]! & 0x7f) >= 3 ? 5 : 4',
+  ),
+  edits(
     '5:3.3.4-1 5:4.3.2-4 3:3.3.4-1 3:4.3.2-2',
-    'broker/incoming-publish.ts',
-    "if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier,",
-    "if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBREC', identifier,",
+    [
+      'broker/publish-run.ts',
+      'at = encodePuback(arena.bytes, at, identifier)',
+      'at = encodePuback(arena.bytes, at, identifier ^ 1)',
+    ],
+    [
+      'broker/incoming-publish.ts',
+      "if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier,",
+      "if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBREC', identifier,",
+    ],
   ),
   edit(
     '5:3.3.4-2 3:3.3.5-1',
@@ -399,9 +449,9 @@ const publishing: readonly Mutation[] = [
   ),
   edit(
     '5:4.6.0-3 3:4.6.0-3',
-    'broker/incoming-publish.ts',
-    'if (this.uncommitted === 0) {',
-    'if (this.uncommitted >= 0) {',
+    'broker/commits.ts',
+    'for (const waiting of batch.waiting) waiting.settled(committed)',
+    'for (const waiting of [...batch.waiting].reverse()) waiting.settled(committed)',
   ),
   edit(
     '5:4.6.0-5 5:4.6.0-6 3:4.6.0-5 3:4.6.0-6',
@@ -461,7 +511,12 @@ const requests: readonly Mutation[] = [
     'reasonCodes.push(stored.maximumQoS)',
     'reasonCodes.unshift(stored.maximumQoS)',
   ),
-  edit('3:3.9.3-2', 'broker/subscribe.ts', 'code >= 0x80 ? ReasonCode.UnspecifiedError : code', 'code'),
+  edit(
+    '3:3.9.3-2',
+    'mqtt/packets/suback.ts',
+    'writer.u8(version === 4 && code >= 0x80 ? ReasonCode.UnspecifiedError : code)',
+    'writer.u8(code)',
+  ),
   edit(
     '5:3.8.4-3',
     'broker/namespace.ts',

@@ -389,6 +389,8 @@ export class Ledger {
         message.expirySeconds !== null
       )
         return
+      // Sent again after somebody subscribed it is a younger message to him.
+      if (message.attempts > 1 && !message.candidates.has(session)) return
       must(session.inOrder(message, packet.qos), 'messages of one client and topic keep their order', what)
       const exactly = message.candidates.get(session)?.exactly ?? null
       if (exactly !== null && !session.isDoomed) {

@@ -255,7 +255,7 @@ class Simulation {
     if (other === undefined) return
     const { connect } = up
     const link = new Link(
-      { ...connect, username: other.name, will: null },
+      { ...connect, username: other.name, will: null, cleanStart: true, properties: {} },
       device.namespace,
       chainOf(other.name),
       this.#world.now,
@@ -307,7 +307,9 @@ class Simulation {
         ({ request, isRefused }) =>
           !isRefused && !namespace.maySubscribe(device.name, request.topicFilter, namespace.version),
       )
-      const hasTeamWill = link?.connect.will?.topicName.startsWith('team/') === true
+      const hasTeamWill = [link, ...device.ghosts].some(
+        (one) => one?.connect.will?.topicName.startsWith('team/') === true,
+      )
       if (isDisabled || holds || hasTeamWill) {
         session?.doom()
         if (link !== null) link.excuses.add('rights changed')
