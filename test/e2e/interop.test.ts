@@ -40,7 +40,7 @@ before(async () => {
     await broker.must('PUT', namespace, {
       location: 'local',
       properties: {
-        topicSpacesConfiguration: { state: 'Enabled' },
+        topicSpacesConfiguration: { state: 'Enabled', maximumClientSessionsPerAuthenticationName: 100 },
         sealgate: { limits: { refusalDelayMs: 0 } },
       },
     })

@@ -160,8 +160,6 @@ export const notYet: readonly Difference[] = [
 export const limitsNotYetEnforced: readonly string[] = [
   'httpPublishesPerSecond',
   'httpPublishBytesPerSecond',
-  'maximumShareGroups',
-  'maximumSubscriptionsPerShareGroup',
   'sharedDeliveriesPerSecondPerSubscriber',
   'maximumRetainedBytes',
   'dynamicNames',
