@@ -13,7 +13,7 @@ import {
 import type { ConnectEvidence } from './evidence.ts'
 import { Trail } from './explanation.ts'
 import { chooseRoute } from './identify.ts'
-import { readLeaf } from './leaf.ts'
+import { readLeaf, traceLeaf } from './leaf.ts'
 import { type Case, refuse } from './outcome.ts'
 import type { Principal } from './principal.ts'
 import { judgeRegistryClient } from './registry-client.ts'
@@ -98,6 +98,7 @@ export function verify(
   context: AuthenticationContext,
 ): Authentication {
   const decided: Case = { leaf: readLeaf(evidence), evidence, view, context, trail: new Trail() }
+  if (principal.kind === 'registryClient' && decided.leaf.kind !== 'none') traceLeaf(decided.leaf, decided.trail)
   decided.trail.named(principal.authenticationName, null)
   if (principal.kind !== 'registryClient') return judgeDynamicPrincipal(principal, decided)
   const client = view.clientByUid(principal.uid)

@@ -98,7 +98,8 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     if (again.outcome === 'refused') answerRefused(connection, packet, { kind: 'decision', refused: again })
     return
   }
-  admit(connection, namespace, packet, evidence, again, opened, will.topicName)
+  // The second judgement holds; how the name was found, only the first one knows.
+  admit(connection, namespace, packet, evidence, { ...again, explanation: judged.explanation }, opened, will.topicName)
 }
 
 /** Deleted meanwhile (S50): its view still answers, from what it remembers. */

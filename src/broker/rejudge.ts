@@ -270,7 +270,8 @@ export class Rejudge implements Resumable {
       verdicts: core.verdicts,
     })
     if (judged.outcome === 'accepted') {
-      session.acceptance = judged
+      const { nameSource } = session.acceptance.explanation
+      session.acceptance = { ...judged, explanation: { ...judged.explanation, nameSource } }
       this.#followAcceptance(session)
       this.#judgeRights(session.entry, namespace)
       return

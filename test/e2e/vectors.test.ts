@@ -220,12 +220,15 @@ for (const { number, says, shows, username, accepts, refuses, namespace = 'usual
   for (const run of runs) {
     test(`EG A.${number}: ${says}; ${run.tls}, MQTT ${run.mqtt}`, async (t) => {
       const clientId = `v${number}-${run.tls}-${run.mqtt}`
+      const fingerprint = shows === null ? null : createHash('sha256').update(shows.certificate).digest('hex')
       const { peer, connack } = await visit(t, run, shows, { clientId, username }, namespace)
       if (accepts !== undefined) {
         assert.equal(connack.reasonCode, 0)
         const decision = await decisionOf(namespace, clientId)
         assert.equal(decision.outcome, 'accepted')
         assert.equal(decision.authenticationName, accepts)
+        assert.equal(decision.nameSource === 'UserName', username !== null)
+        assert.equal(decision.certificateFingerprint, fingerprint)
         await peer.leave()
         return
       }
@@ -233,7 +236,6 @@ for (const { number, says, shows, username, accepts, refuses, namespace = 'usual
       assert.equal(await peer.next(), null)
       // Equal refusals of one source and certificate are one entry, found by its code.
       const { body } = await broker.must('GET', `${namespace}/decisions?outcome=refused&code=${refuses}`)
-      const fingerprint = shows === null ? null : createHash('sha256').update(shows.certificate).digest('hex')
       assert.ok(
         body.value.some(
           (entry: { certificateFingerprint: string | null; username: string | null }) =>
