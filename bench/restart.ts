@@ -148,6 +148,7 @@ async function fill(directory: string, { sessions, messagesPerSession }: Restart
         }),
       ),
       retain: [],
+      wills: [],
       owner: opened.map(({ name, fence }) => ({
         fence,
         operations: [

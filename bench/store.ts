@@ -107,7 +107,7 @@ export async function measureStore(job: StoreJob): Promise<StoreResult> {
     }
     outstanding = senders * window * fanOut
     engine.hot
-      .commit({ opId: `bench/${commits++}`, bodies, appends, retain: [], owner: [] })
+      .commit({ opId: `bench/${commits++}`, bodies, appends, retain: [], owner: [], wills: [] })
       .catch((error: unknown) => {
         throw error
       })

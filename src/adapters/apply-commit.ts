@@ -27,6 +27,9 @@ export interface MessageTables {
   shorten(session: SessionUid, limits: QueueLimits): number
 }
 
+/** One object for nearly all results: they are remembered for a while. */
+export const nothingHappened: CommitResult = { overflow: [], fenced: [], withheld: [] }
+
 /** What a commit does, in the order it does it. Whatever can be refused was refused before. */
 export function applyCommit(
   commit: Commit,
@@ -43,13 +46,13 @@ export function applyCommit(
   for (const change of commit.retain) tables.retain(change)
 
   const overflow = new Map<SessionUid, { readonly session: SessionUid; dropped: number; ended: boolean }>()
-  for (const append of commit.appends) {
+  const push = (append: Append): void => {
     const { session } = append
     const entry = sessions.get(session)
-    if (entry === undefined || entry.queue !== 'stored' || entry.stateless || append.messages.length === 0) continue
+    if (entry === undefined || entry.queue !== 'stored' || entry.stateless || append.messages.length === 0) return
     tables.push(append)
     const { messages, bytes } = tables.size(session)
-    if (messages <= entry.limits.maximumMessages && bytes <= entry.limits.maximumBytes) continue
+    if (messages <= entry.limits.maximumMessages && bytes <= entry.limits.maximumBytes) return
     const sum = overflow.get(session) ?? { session, dropped: 0, ended: false }
     if (entry.limits.overflow === 'endSession') {
       sum.dropped += messages
@@ -60,7 +63,19 @@ export function applyCommit(
     }
     if (sum.dropped > 0 || sum.ended) overflow.set(session, sum)
   }
-  return { overflow: [...overflow.values()], fenced: [...fenced] }
+  for (const append of commit.appends) push(append)
+
+  const withheld: SessionUid[] = []
+  for (const { session, dueAt, appends, retain } of commit.wills) {
+    if (!sessions.willDone(session, dueAt)) {
+      withheld.push(session)
+      continue
+    }
+    if (retain !== null) tables.retain(retain)
+    for (const append of appends) push(append)
+  }
+  if (overflow.size === 0 && fenced.size === 0 && withheld.length === 0) return nothingHappened
+  return { overflow: [...overflow.values()], fenced: [...fenced], withheld }
 }
 
 function operate(session: SessionUid, operation: OwnerOperation, sessions: SessionTable, tables: MessageTables): void {

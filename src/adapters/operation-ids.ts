@@ -10,13 +10,18 @@ export function assertBodiesExist(commit: Commit): void {
   const check = (body: number): void => assert(body >= 0 && body < count, `a commit names body ${body} of ${count}`)
   for (const { messages } of commit.appends) for (const { body } of messages) check(body)
   for (const { body } of commit.retain) if (body !== null) check(body)
+  for (const { appends, retain } of commit.wills) {
+    for (const { messages } of appends) for (const { body } of messages) check(body)
+    if (retain !== null && retain.body !== null) check(retain.body)
+  }
 }
 
 /** Cheap mark of a commit's content: an id that comes back with another one is a bug that would lose messages. */
 export function commitMark(commit: Commit): string {
   let bytes = 0
   for (const body of commit.bodies) bytes += body.length
-  return [commit.bodies.length, bytes, commit.appends.length, commit.retain.length, commit.owner.length].join('.')
+  const { bodies, appends, retain, owner, wills } = commit
+  return `${bodies.length}.${bytes}.${appends.length}.${retain.length}.${owner.length}.${wills.length}`
 }
 
 interface Known {

@@ -1,5 +1,5 @@
 import { type UnixMillis, unixMillis } from '../base/time.ts'
-import type { OpenSession, SessionOwner, SessionRecord, StoredWill } from '../ports/engine.ts'
+import type { OpenQuestion, OpenSession, SessionOwner, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
 
 /**
  * The decisions of the session store, as functions of records, so that every adapter decides alike. What they need to
@@ -22,30 +22,28 @@ export type NameVerdict =
       readonly kind: 'mine'
       /** True: the state goes on. False: it is discarded by this opening. */
       readonly keepsState: boolean
-      readonly dueWill: StoredWill | null
-      /** The old record still carries a will that only the reaper may judge; it outlives its name. */
+      /** The old record carries a will that is due now; it outlives its name. */
       readonly leavesWill: boolean
     }
+
+/** The name belongs to another client's session that has not ended; who bears the folded name may have it (S29). */
+export function isNameTaken(existing: SessionRecord, { owner, now }: Pick<OpenQuestion, 'owner' | 'now'>): boolean {
+  const sameName = existing.owner.authority === owner.authority && existing.owner.foldedName === owner.foldedName
+  return !isSameOwner(existing.owner, owner) && !sameName && !hasEnded(existing, now)
+}
 
 /** What an opening may do with the session that has its name (S28, S29). */
 export function judgeName(existing: SessionRecord | undefined, stateless: boolean, request: OpenSession): NameVerdict {
   if (existing === undefined) return { kind: 'free' }
+  if (isNameTaken(existing, request)) return { kind: 'taken' }
   const sameOwner = isSameOwner(existing.owner, request.owner)
-  const sameName =
-    existing.owner.authority === request.owner.authority && existing.owner.foldedName === request.owner.foldedName
   const ended = hasEnded(existing, request.now)
-  if (!sameOwner && !sameName && !ended) return { kind: 'taken' }
 
   // A session of interval 0 ends with its connection, so with its takeover too (MQTT 5.0 3.1.2.11.2).
   const endsWithConnection = existing.node !== null && existing.expiryIntervalSeconds === 0
   const keepsState = sameOwner && !ended && !request.cleanStart && !endsWithConnection && !stateless
   const due = existing.will !== null && isWillDue(existing, existing.will, keepsState, request.now)
-  return {
-    kind: 'mine',
-    keepsState,
-    dueWill: due && sameOwner ? existing.will : null,
-    leavesWill: due && !sameOwner,
-  }
+  return { kind: 'mine', keepsState, leavesWill: due }
 }
 
 /** [MQTT-3.1.3-9]: a connection that continues the session within the delay silences the will; a session's end does not. */
@@ -112,9 +110,9 @@ export function discardedRecord(record: SessionRecord, now: UnixMillis, epoch: b
   return { ...offline, subscriptions: [], will: null, willDueAt: null, epoch }
 }
 
-/** The record of a session that is over but for its will: without a name, due at once. */
-export function orphanedRecord(record: SessionRecord, now: UnixMillis): SessionRecord {
-  return { ...record, node: null, subscriptions: [], expiresAt: now, willDueAt: now }
+/** The record of a session that is over but for its will: without a name, due at once. @param uid another one where the session goes on */
+export function orphanedRecord(record: SessionRecord, now: UnixMillis, uid: SessionUid = record.uid): SessionRecord {
+  return { ...record, uid, node: null, subscriptions: [], expiresAt: now, willDueAt: now }
 }
 
 /** When the reaper has to look at the record; null: never, or when its node is gone. */

@@ -7,6 +7,8 @@ import {
   type NamespaceId,
   type NodeId,
   type OpenOutcome,
+  type OpenQuestion,
+  type OpenRefusal,
   type OpenSession,
   type QueueLimits,
   type RouteChange,
@@ -20,6 +22,7 @@ import {
   discardedRecord,
   dueTime,
   hasEnded,
+  isNameTaken,
   judgeName,
   openedRecord,
   orphanedRecord,
@@ -204,21 +207,28 @@ export class SessionTable {
     }
   }
 
+  refusalOf(question: OpenQuestion): OpenRefusal | null {
+    const existing = this.find(question.namespace, question.clientId)
+    if (existing !== undefined && isNameTaken(existing.record, question)) {
+      return { kind: 'nameTaken', owner: existing.record.owner }
+    }
+    return this.#judgeQuotas(question, existing)
+  }
+
   /** An opened outcome has empty `inflight`: the adapter knows the messages. */
   open(request: OpenSession): OpenOutcome {
     assert(!this.#byUid.has(request.newUid), 'the uid of a new session is in use')
+    const refusal = this.refusalOf(request)
+    if (refusal !== null) return refusal
     const existing = this.find(request.namespace, request.clientId)
     const verdict = judgeName(existing?.record, existing?.stateless ?? false, request)
-    if (verdict.kind === 'taken') return { kind: 'nameTaken', owner: (existing as SessionEntry).record.owner }
-    const exceeded = this.#judgeQuotas(request, existing)
-    if (exceeded !== null) return exceeded
+    assert(verdict.kind !== 'taken', 'a taken name is refused before')
 
     const keeps = existing !== undefined && verdict.kind === 'mine' && verdict.keepsState
     const record = openedRecord(request, existing?.record, keeps, this.#options.nextEpoch())
-    if (existing !== undefined && !keeps) {
-      if (verdict.kind === 'mine' && verdict.leavesWill) this.#orphan(existing, request.now)
-      else this.#change(existing, null)
-    }
+    const willIsDue = existing !== undefined && verdict.kind === 'mine' && verdict.leavesWill
+    if (willIsDue) this.#orphan(existing, request.now, keeps ? request.newUid : null)
+    else if (existing !== undefined && !keeps) this.#change(existing, null)
     const transient = !keeps && request.expiryIntervalSeconds === 0 && !this.#options.alwaysStored
     const entry: SessionEntry = {
       record,
@@ -236,7 +246,7 @@ export class SessionTable {
       present: keeps,
       previous: existing?.record.node ?? null,
       discarded: existing !== undefined && !keeps ? existing.record.uid : null,
-      dueWill: verdict.kind === 'mine' ? verdict.dueWill : null,
+      willIsDue,
       queue: entry.queue,
       inflight: emptyInflight,
     }
@@ -245,7 +255,8 @@ export class SessionTable {
   close(fence: Fence, how: HowToClose): { readonly removed: boolean } {
     const entry = this.owned(fence)
     const record = closedRecord(entry.record, how)
-    this.#change(entry, record === null ? null : { ...entry, record, queue: 'stored', abandoned: false })
+    if (record !== null) this.#change(entry, { ...entry, record, queue: 'stored', abandoned: false })
+    else this.#end(entry, how.now, how.will)
     return { removed: record === null }
   }
 
@@ -287,9 +298,7 @@ export class SessionTable {
 
   /** The queue outgrew its limits and the session ends; a will that waits for its delay is due now. */
   endByOverflow(uid: SessionUid, now: UnixMillis): void {
-    const entry = this.#byUid.get(uid) as SessionEntry
-    if (entry.record.node === null && entry.record.will !== null) this.#orphan(entry, now)
-    else this.#change(entry, null)
+    this.#end(this.#byUid.get(uid) as SessionEntry, now, 'keep')
   }
 
   purge(namespace: NamespaceId): void {
@@ -322,10 +331,17 @@ export class SessionTable {
     this.#options.onChange(change)
   }
 
-  #orphan(entry: SessionEntry, now: UnixMillis): void {
-    this.#change(entry, {
+  /** The session is over; its will may stay until it is published. */
+  #end(entry: SessionEntry, now: UnixMillis, will: 'discard' | 'keep'): void {
+    if (will === 'keep' && entry.record.will !== null) this.#orphan(entry, now, null)
+    else this.#change(entry, null)
+  }
+
+  /** @param uid null: the session is over and leaves its uid to the will; else the session goes on without it */
+  #orphan(entry: SessionEntry, now: UnixMillis, uid: SessionUid | null): void {
+    this.#change(uid === null ? entry : null, {
       ...entry,
-      record: orphanedRecord(entry.record, now),
+      record: orphanedRecord(entry.record, now, uid ?? entry.record.uid),
       queue: 'memory',
       named: false,
       abandoned: false,
@@ -337,7 +353,7 @@ export class SessionTable {
     return expected === 'any' || entry?.record.epoch === expected.epoch ? entry : undefined
   }
 
-  #judgeQuotas(request: OpenSession, replaced: SessionEntry | undefined): OpenOutcome | null {
+  #judgeQuotas(request: OpenQuestion, replaced: SessionEntry | undefined): OpenRefusal | null {
     const sessions = this.#namespaces.get(request.namespace)
     if (sessions === undefined && request.quotas.perName > 0 && request.quotas.perNamespace > 0) return null
     const counts = (entry: SessionEntry): boolean => entry !== replaced && !hasEnded(entry.record, request.now)
@@ -445,7 +461,7 @@ function quotaExceeded(
   which: 'perName' | 'perNamespace',
   limit: number,
   blocking: SessionEntry | undefined,
-): OpenOutcome {
+): OpenRefusal {
   return {
     kind: 'quotaExceeded',
     which,

@@ -102,7 +102,8 @@ export function createBroker(parts: BrokerParts): Broker {
         onEmpty = resolve
         if (core.connections.size === 0) resolve()
       })
-      await Promise.race([Promise.all([closed, core.sessionEnds.settled()]), deadline])
+      const ended = Promise.all([closed, core.sessionEnds.settled()]).then(() => core.reaper.settled())
+      await Promise.race([ended, deadline])
       cancel()
       for (const connection of [...core.connections]) connection.transport.destroy()
       core.reaper.stop()

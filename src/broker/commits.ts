@@ -1,5 +1,7 @@
+import type { UnixMillis } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
 import {
+  type Append,
   type Commit,
   EngineError,
   type Fence,
@@ -35,8 +37,57 @@ interface Batch {
   readonly appends: Map<SessionUid, QueuedDelivery[]>
   readonly retain: RetainChange[]
   readonly owner: Map<SessionUid, { readonly fence: Fence; readonly operations: OwnerOperation[] }>
+  readonly wills: WillPart[]
   readonly waiting: Settled[]
   bytes: number
+}
+
+/** What one message changes in the store. */
+export interface CommitPart {
+  /** @returns the index for `append` and `retain` within the same call of the turn */
+  body(bytes: Uint8Array): number
+  append(session: SessionUid, delivery: QueuedDelivery): void
+  retain(change: RetainChange): void
+  /** Settled when everything added so far in this turn, and all before it, is durable. */
+  wait(settled: Settled): void
+}
+
+/** A will that is about to be published, unless somebody else has done it. */
+export interface DueWill {
+  readonly session: SessionUid
+  readonly dueAt: UnixMillis
+}
+
+/** What a will's publication changes: all of it, or nothing when the will is not there any more. */
+class WillPart implements CommitPart {
+  readonly #batch: Batch
+  readonly #body: (bytes: Uint8Array) => number
+  readonly will: DueWill
+  readonly appends: Append[] = []
+  retained: RetainChange | null = null
+  isWithheld = false
+
+  constructor(batch: Batch, body: (bytes: Uint8Array) => number, will: DueWill) {
+    this.#batch = batch
+    this.#body = body
+    this.will = will
+  }
+
+  body(bytes: Uint8Array): number {
+    return this.#body(bytes)
+  }
+
+  append(session: SessionUid, delivery: QueuedDelivery): void {
+    this.appends.push({ session, messages: [delivery] })
+  }
+
+  retain(change: RetainChange): void {
+    this.retained = change
+  }
+
+  wait(settled: Settled): void {
+    this.#batch.waiting.push({ settled: (committed) => settled.settled(committed && !this.isWithheld) })
+  }
 }
 
 /**
@@ -44,7 +95,7 @@ interface Batch {
  * the turn. One is under way at a time: while it is, or while the store is in trouble and it is sent again, later turns
  * gather in the next one. So nothing overtakes, and what waits is settled in the order in which it was added (design 3.5).
  */
-export class Commits {
+export class Commits implements CommitPart {
   readonly #hot: HotPath
   readonly #turn: Turn
   readonly #clock: Clock
@@ -74,7 +125,6 @@ export class Commits {
     return this.#open === null && this.#underWay === null
   }
 
-  /** @returns the index for `append` and `retain` within the same call of the turn */
   body(bytes: Uint8Array): number {
     const batch = this.#batch()
     batch.bytes += bytes.length
@@ -91,8 +141,10 @@ export class Commits {
 
   /** A change of this retained topic is on its way to the store. */
   changesRetained(namespace: NamespaceId, topicName: string): boolean {
-    const isIn = (batch: Batch | null) =>
-      batch?.retain.some((change) => change.namespace === namespace && change.topicName === topicName) === true
+    const isThis = (change: RetainChange | null): boolean =>
+      change?.namespace === namespace && change.topicName === topicName
+    const isIn = (batch: Batch | null): boolean =>
+      batch !== null && (batch.retain.some(isThis) || batch.wills.some(({ retained }) => isThis(retained)))
     return isIn(this.#underWay) || isIn(this.#open)
   }
 
@@ -107,7 +159,14 @@ export class Commits {
     else owner.set(fence.session, { fence, operations: [operation] })
   }
 
-  /** Settled when everything added so far in this turn, and all before it, is durable. */
+  /** A part of this turn's commit that takes effect only if the will is still there. */
+  will(will: DueWill): CommitPart {
+    const batch = this.#batch()
+    const part = new WillPart(batch, (bytes) => this.body(bytes), will)
+    batch.wills.push(part)
+    return part
+  }
+
   wait(settled: Settled): void {
     this.#batch().waiting.push(settled)
   }
@@ -127,6 +186,7 @@ export class Commits {
         appends: new Map(),
         retain: [],
         owner: new Map(),
+        wills: [],
         waiting: [],
         bytes: 0,
       }
@@ -138,7 +198,8 @@ export class Commits {
     const batch = this.#open
     if (batch === null || this.#underWay !== null) return
     this.#open = null
-    if (batch.appends.size === 0 && batch.retain.length === 0 && batch.owner.size === 0) {
+    const { appends, retain, owner, wills } = batch
+    if (appends.size === 0 && retain.length === 0 && owner.size === 0 && wills.length === 0) {
       this.#settle(batch, true)
       return
     }
@@ -153,11 +214,13 @@ export class Commits {
       appends: [...batch.appends].map(([session, messages]) => ({ session, messages })),
       retain: batch.retain,
       owner: [...batch.owner.values()],
+      wills: batch.wills.map(({ will, appends, retained }) => ({ ...will, appends, retain: retained })),
     }
     this.#hot.commit(commit).then(
-      ({ overflow, fenced }) => {
+      ({ overflow, fenced, withheld }) => {
         this.#turn.begin()
         this.#underWay = null
+        for (const part of batch.wills) part.isWithheld = withheld.includes(part.will.session)
         this.#settle(batch, true)
         for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
         for (const session of fenced) {

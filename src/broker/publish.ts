@@ -4,7 +4,7 @@ import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
 import type { Fence } from '../ports/engine.ts'
 import type { Events } from '../ports/events.ts'
-import type { Commits, Settled } from './commits.ts'
+import type { CommitPart, Commits, DueWill, Settled } from './commits.ts'
 import { MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
 import type { Delivery, Route } from './router.ts'
@@ -65,6 +65,7 @@ export class Publishing {
   /**
    * @param view the message; not needed any more after the call
    * @param token given back through `origin.published`
+   * @param will the will that this is; published only if the store still has it
    * @returns true: it is done, acknowledge it now. False: `origin.published` will be called
    */
   publish(
@@ -75,6 +76,7 @@ export class Publishing {
     origin: PublishOrigin,
     token: number,
     release: Release | null = null,
+    will: DueWill | null = null,
   ): boolean {
     const { namespace, route } = publication
     const now = this.#turn.now
@@ -82,7 +84,7 @@ export class Publishing {
     namespace.counters.publishedBytes += view.end - view.payloadStart
     const expiresAt = this.#expiryOf(namespace, view, now)
     const stored = route.storedQoS > 0 && qos > 0
-    if (!stored && !retain && release === null && origin.uncommitted === 0) {
+    if (!stored && !retain && release === null && will === null && origin.uncommitted === 0) {
       this.#forms.begin(view, publication.topicName)
       if (publication.aliasedTopic !== null) this.#forms.setTopic(publication.aliasedTopic)
       // Where 0 means never, nobody is told 0.
@@ -96,13 +98,15 @@ export class Publishing {
       return true
     }
     const body = encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
-    const chosen = this.#commit(publication, body, qos, retain, expiresAt, origin, view.end === view.payloadStart)
+    const part = will === null ? this.#commits : this.#commits.will(will)
+    const isEmpty = view.end === view.payloadStart
+    const chosen = this.#commit(part, publication, body, { qos, retain, expiresAt }, origin, isEmpty)
     if (release !== null) {
       const { fence, packetIdentifier } = release
       this.#commits.operate(fence, { kind: 'incoming', packetIdentifier, body: null })
     }
     origin.uncommitted++
-    this.#commits.wait(new WaitingMessage(this, publication, body, { qos, retain, expiresAt }, origin, token, chosen))
+    part.wait(new WaitingMessage(this, publication, body, { qos, retain, expiresAt }, origin, token, chosen))
     return false
   }
 
@@ -166,15 +170,13 @@ export class Publishing {
 
   /** Adds to the turn's commit what goes through the store. @returns the members that the share groups chose */
   #commit(
+    commits: CommitPart,
     { namespace, route, topicName }: Publication,
     body: Uint8Array,
-    qos: QoS,
-    retain: boolean,
-    expiresAt: UnixMillis | null,
+    { qos, retain, expiresAt }: MessageFacts,
     origin: PublishOrigin,
     isEmpty: boolean,
   ): readonly Delivery[] {
-    const commits = this.#commits
     let index = -1
     const append = (delivery: Delivery): void => {
       const effective = Math.min(qos, delivery.maximumQoS) as QoS

@@ -1,5 +1,5 @@
 import type { Cancel } from '../ports/clock.ts'
-import { EngineError, type SessionRecord, type StoredWill } from '../ports/engine.ts'
+import { EngineError, type SessionRecord } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 
 /** Due wills and expired sessions are looked for this often; a will without delay is looked for at once. */
@@ -11,6 +11,7 @@ export class Reaper {
   readonly #core: Core
   #cancel: Cancel | null = null
   #isLooking = false
+  #looking: Promise<void> = Promise.resolve()
   #again = false
   #isStopped = false
 
@@ -35,7 +36,7 @@ export class Reaper {
       return
     }
     this.#isLooking = true
-    this.#reap()
+    this.#looking = this.#reap()
       .catch((error: unknown) => {
         this.#core.log.write('error', 'reaperFailed', { error: String(error) })
       })
@@ -45,6 +46,11 @@ export class Reaper {
         this.#again = false
         this.look()
       })
+  }
+
+  /** Resolves when what was due has been dealt with. */
+  async settled(): Promise<void> {
+    while (this.#isLooking) await this.#looking
   }
 
   #arm(): void {
@@ -65,48 +71,51 @@ export class Reaper {
     }
   }
 
-  #publish(record: SessionRecord, will: StoredWill): void {
-    const { namespaces, turn, wills } = this.#core
-    turn.begin()
-    const namespace = namespaces.get(record.namespace)
-    if (namespace !== null) wills.publish(namespace, record, will)
-  }
-
   async #reap(): Promise<void> {
     const { engine, turn } = this.#core
     this.#reapRetained()
     for (;;) {
-      const now = turn.now
-      const due = engine.sessions.dueBefore(now, perLook)
-      let isProgress = false
-      for (const record of due) {
-        if (record.node !== null) {
-          // Its node is gone: the connection is over, as after a loss.
-          try {
-            const { removed } = await engine.sessions.close(
-              { session: record.uid, epoch: record.epoch },
-              { now, expiryIntervalSeconds: record.expiryIntervalSeconds, will: 'keep' },
-            )
-            isProgress = true
-            // [MQTT-3.1.2-10]: the session has ended with its connection, so its will waits for nothing.
-            if (removed && record.will !== null) this.#publish(record, record.will)
-          } catch (error) {
-            // Its client has just opened it again: nothing is due any more.
-            if (!(error instanceof EngineError) || error.code !== 'fenced') throw error
-          }
-          continue
-        }
-        if (record.will !== null && record.willDueAt !== null && record.willDueAt <= now) {
-          if (await engine.sessions.willDone(record.uid, record.willDueAt)) {
-            isProgress = true
-            this.#publish(record, record.will)
-          }
-        }
-        if (record.expiresAt !== null && record.expiresAt <= now) {
-          if (await engine.sessions.remove(record.uid, { epoch: record.epoch })) isProgress = true
-        }
-      }
-      if (!isProgress || due.length < perLook) return
+      const due = engine.sessions.dueBefore(turn.now, perLook)
+      // Together, so that they share the store's transactions.
+      const progress = await Promise.all(due.map((record) => this.#settle(record)))
+      if (!progress.includes(true)) return
     }
+  }
+
+  /** @returns false: nothing could be done about it now, or somebody else did it */
+  async #settle(record: SessionRecord): Promise<boolean> {
+    const { engine, namespaces, turn, wills } = this.#core
+    const { now } = turn
+    const { uid, epoch, will, willDueAt } = record
+    if (record.node !== null) {
+      // Its node is gone: the connection is over, as after a loss.
+      const { expiryIntervalSeconds } = record
+      return ifNotFenced(engine.sessions.close({ session: uid, epoch }, { now, expiryIntervalSeconds, will: 'keep' }))
+    }
+    let isProgress = false
+    if (will !== null && willDueAt !== null && willDueAt <= now) {
+      const namespace = namespaces.get(record.namespace)
+      const done =
+        namespace === null
+          ? engine.sessions.willDone(uid, willDueAt)
+          : wills.publish(namespace, record, will, willDueAt)
+      isProgress = await done
+      // The session goes when its will is published, not before.
+      if (!isProgress) return false
+      turn.begin()
+    }
+    if (record.expiresAt === null || record.expiresAt > now) return isProgress
+    return (await engine.sessions.remove(uid, { epoch })) || isProgress
+  }
+}
+
+/** False: its client has just opened the session again, so nothing is due any more. */
+async function ifNotFenced(work: Promise<unknown>): Promise<boolean> {
+  try {
+    await work
+    return true
+  } catch (error) {
+    if (error instanceof EngineError && error.code === 'fenced') return false
+    throw error
   }
 }

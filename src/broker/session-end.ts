@@ -53,16 +53,16 @@ export class SessionEnds {
     )
   }
 
-  /** The connection that had the session before ends, and a will that this made due is published. */
+  /** The connection that had the session before ends, and a will that this made due is published soon. */
   takeOver(opened: Opened, namespace: Namespace): void {
-    const { engine, settings, wills } = this.#core
+    const { engine, reaper, settings } = this.#core
     const uid = opened.present ? opened.record.uid : opened.discarded
     if (opened.previous !== null && opened.previous !== settings.nodeId && uid !== null) {
       engine.bus.tell(opened.previous, { kind: 'sessionTakenOver', session: uid, epoch: opened.fence.epoch })
     }
     const online = uid === null ? undefined : namespace.sessions.get(uid)?.online
     if (online != null && online.fence.epoch !== opened.fence.epoch) online.link.end(takenOver)
-    if (opened.dueWill !== null) wills.publish(namespace, opened.record, opened.dueWill)
+    if (opened.willIsDue) reaper.look()
   }
 
   /** Resolves when the store knows of every end so far. */
@@ -79,8 +79,8 @@ export class SessionEnds {
   }
 
   async #close(session: OnlineSession, cause: CloseCause): Promise<void> {
-    const { commits, engine, reaper, turn, wills } = this.#core
-    const { fence, namespace, record } = session
+    const { commits, engine, reaper, turn } = this.#core
+    const { fence, record } = session
     const will = cause.will === 'publish' ? record.will : null
     // What the session did last is written under its own proof of ownership: the end comes behind it.
     await commits.settled()
@@ -92,9 +92,8 @@ export class SessionEnds {
     })
     turn.begin()
     if (will === null) return
-    // [MQTT-3.1.2-10]: at the session's end at the latest; else the reaper publishes it when its delay is over.
-    if (removed) wills.publish(namespace, record, will)
-    else if (will.delaySeconds === 0) reaper.look()
+    // [MQTT-3.1.2-10]: at the session's end at the latest; else when its delay is over.
+    if (removed || will.delaySeconds === 0) reaper.look()
   }
 
   #track(work: Promise<void>): void {

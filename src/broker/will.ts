@@ -2,6 +2,7 @@ import { authorize } from '../auth/authorize.ts'
 import type { Principal } from '../auth/principal.ts'
 import { remedyFor } from '../auth/remedy.ts'
 import { assert } from '../base/assert.ts'
+import type { UnixMillis } from '../base/time.ts'
 import { encodePacket } from '../mqtt/encode.ts'
 import type { Will } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
@@ -48,8 +49,13 @@ export class Wills {
     }
   }
 
-  /** Publishes a will that is due, if its client may still publish it (S37). */
-  publish(namespace: Namespace, record: SessionRecord, will: StoredWill): void {
+  /**
+   * Publishes a will that is due, if its client may still publish it (S37); else drops it. Either way it leaves the store
+   * in one step with that, so it is published once however often somebody dies on the way.
+   *
+   * @returns false: somebody else had it, or the store could not be written
+   */
+  publish(namespace: Namespace, record: SessionRecord, will: StoredWill, dueAt: UnixMillis): Promise<boolean> {
     const core = this.#core
     const view = this.#view
     const { qos, retain } = readStoredMessage(will.body)
@@ -88,11 +94,14 @@ export class Wills {
           method: record.principal.method,
         },
       )
-      return
+      return core.engine.sessions.willDone(record.uid, dueAt)
     }
-    const origin: PublishOrigin = { session: null, publisher: record.owner, uncommitted: 0, published: () => {} }
     const publication = { namespace, topicName, route: namespace.router.route(topicName), aliasedTopic: null }
-    core.publishing.publish(publication, view, qos, retain, origin, 0)
+    return new Promise((resolve) => {
+      const published = (_token: number, committed: boolean): void => resolve(committed)
+      const origin: PublishOrigin = { session: null, publisher: record.owner, uncommitted: 0, published }
+      core.publishing.publish(publication, view, qos, retain, origin, 0, null, { session: record.uid, dueAt })
+    })
   }
 }
 

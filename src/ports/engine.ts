@@ -184,6 +184,10 @@ export interface OpenSession {
   readonly newUid: SessionUid
 }
 
+/** What an opening is refused by. */
+export type OpenQuestion = Pick<OpenSession, 'namespace' | 'clientId' | 'owner' | 'quotas' | 'now'>
+export type OpenRefusal = Exclude<OpenOutcome, { readonly kind: 'opened' }>
+
 export type OpenOutcome =
   | {
       readonly kind: 'opened'
@@ -196,10 +200,10 @@ export type OpenOutcome =
       /** A session whose state was discarded by this opening (clean start, re-created client); null: none. */
       readonly discarded: SessionUid | null
       /**
-       * Will of the discarded or taken-over session that is now due; null: none. One that another owner left behind is
-       * never handed over: `dueBefore` names it, so that it is judged as its own owner's (S37).
+       * The discarded or taken-over session had a will that is now due. It stays in the store until it is published, under
+       * its own owner: `dueBefore` names it (S37).
        */
-      readonly dueWill: StoredWill | null
+      readonly willIsDue: boolean
       /**
        * `memory`: the session ends with its connection and this adapter keeps no queue for it: the broker delivers in
        * process. `stored`: effective QoS 1 and 2 go through `Commit.appends` and `Queue`.
@@ -250,7 +254,12 @@ export interface SessionStore {
    * the name but never the state (S29).
    */
   open(request: OpenSession): Promise<OpenOutcome>
-  /** The connection is over. A session whose expiry interval is 0 is removed with its queue. */
+  /** Why `open` would be refused as things stand, null if not: for dry runs. Reserves nothing. */
+  wouldRefuse(question: OpenQuestion): OpenRefusal | null
+  /**
+   * The connection is over. A session whose expiry interval is 0 is removed with its queue; a will that is kept is then
+   * due, and `dueBefore` names it until it is published or dropped.
+   */
   close(
     fence: Fence,
     how: {
@@ -281,7 +290,7 @@ export interface SessionStore {
   routes(callback: (change: RouteChange) => void): Stop
   /** Sessions whose expiry or will is due, or whose node is gone; at most `limit`. */
   dueBefore(time: UnixMillis, limit: number): readonly SessionRecord[]
-  /** The will was published or dropped. False: somebody else did it, or the session was opened again. */
+  /** The will was dropped. False: somebody else published or dropped it, or the session was opened again. */
   willDone(session: SessionUid, dueAt: UnixMillis): Promise<boolean>
 }
 
@@ -318,6 +327,17 @@ export interface RetainChange {
   readonly expiresAt: UnixMillis | null
 }
 
+/**
+ * A will that is due, with what its publication brings: all of it in the same atom that takes the will out of the store,
+ * or nothing when it is not there any more. So a will is published once, however often somebody dies on the way.
+ */
+export interface WillPublication {
+  readonly session: SessionUid
+  readonly dueAt: UnixMillis
+  readonly appends: readonly Append[]
+  readonly retain: RetainChange | null
+}
+
 export type OwnerOperation =
   | { readonly kind: 'acknowledge'; readonly upTo: Position }
   | {
@@ -343,11 +363,14 @@ export interface Commit {
   readonly retain: readonly RetainChange[]
   /** Atomic per session. A stale fence rejects that session's operations only (`CommitResult.fenced`). */
   readonly owner: readonly { readonly fence: Fence; readonly operations: readonly OwnerOperation[] }[]
+  readonly wills: readonly WillPublication[]
 }
 
 export interface CommitResult {
   readonly overflow: readonly { readonly session: SessionUid; readonly dropped: number; readonly ended: boolean }[]
   readonly fenced: readonly SessionUid[]
+  /** Wills that were not there any more: somebody else has published or dropped them. */
+  readonly withheld: readonly SessionUid[]
 }
 
 export interface HotPath {

@@ -100,7 +100,10 @@ export class BundleWork {
  * Bodies that go to the same queues get the same number; 0: to one queue at most. Null: no body goes to two queues.
  * Each append splits the groups of before into those whose bodies it holds and the rest.
  */
-function groupsOf({ bodies, appends }: Commit): Int32Array | null {
+function groupsOf(commit: Commit): Int32Array | null {
+  const { bodies } = commit
+  const appends =
+    commit.wills.length === 0 ? commit.appends : commit.appends.concat(...commit.wills.map((w) => w.appends))
   if (appends.length < 2) return null
   const receivers = new Uint8Array(bodies.length)
   let isShared = false

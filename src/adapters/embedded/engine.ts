@@ -128,6 +128,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     const grows =
       commit.appends.length > 0 ||
       commit.retain.some(({ body }) => body !== null) ||
+      commit.wills.length > 0 ||
       commit.owner.some(({ operations }) => operations.some((o) => o.kind === 'incoming' && o.body !== null))
     if (grows && space.isLow()) throw unavailable('diskAlmostFull')
   }
@@ -162,6 +163,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
           if (existing !== undefined) flushOne(unit, existing.record.uid)
           return unit.open(request)
         }),
+      wouldRefuse: (question) => read(() => store.sessions.refusalOf(question)),
       close: (fence, how) =>
         write((unit) => {
           flushOne(unit, fence.session)

@@ -1,4 +1,5 @@
 import type { CommitResult, OutgoingInflight, Position } from '../../ports/engine.ts'
+import { nothingHappened } from '../apply-commit.ts'
 import type { Place } from './chunks.ts'
 import { readNumber, writeNumber } from './keys.ts'
 
@@ -67,11 +68,10 @@ export interface OperationRecord {
 }
 
 const operationVersion = 0x10
-const nothingHappened: CommitResult = { overflow: [], fenced: [] }
 
 /** `[version][length of the id][id][mark]`, then the result as JSON where there is anything to tell. */
 export function encodeOperation({ opId, mark, result }: OperationRecord): Buffer {
-  const isPlain = result.overflow.length === 0 && result.fenced.length === 0
+  const isPlain = result === nothingHappened
   const id = Buffer.from(opId)
   const rest = Buffer.from(isPlain ? `${mark} ` : `${mark} ${JSON.stringify(result)}`)
   const head = Buffer.from([operationVersion, 0, 0])

@@ -81,20 +81,18 @@ export class Unit {
   open(request: OpenSession): OpenOutcome {
     const { sessions } = this.#store
     const existing = sessions.find(request.namespace, request.clientId)?.record
+    const willBefore = existing?.will == null ? null : (this.wills.get(existing.uid) ?? this.#store.will(existing.uid))
     const will = request.will === null ? null : { ...request.will, body: bodyElsewhere }
     const outcome = sessions.open({ ...request, will })
     if (outcome.kind !== 'opened') return outcome
-    const dueWill =
-      outcome.dueWill === null || existing === undefined
-        ? null
-        : { ...outcome.dueWill, body: this.wills.get(existing.uid) ?? this.#store.will(existing.uid) }
     const uid = outcome.record.uid
+    // The session goes on under its uid; the will waits under one of its own.
+    if (outcome.willIsDue && outcome.present && willBefore !== null) this.wills.set(request.newUid, willBefore)
     if (request.will === null) this.wills.delete(uid)
     else this.wills.set(uid, new Uint8Array(request.will.body))
     return {
       ...outcome,
       record: { ...outcome.record, will: request.will },
-      dueWill,
       inflight: outcome.present ? this.queue(uid).inflight() : outcome.inflight,
     }
   }

@@ -119,6 +119,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
             if (outcome.kind !== 'opened') return outcome
             return { ...outcome, inflight: hot.inflightOf(outcome.record.uid) }
           }),
+        wouldRefuse: (question) => read(() => sessions.refusalOf(question)),
         close: (fence, how) => write(() => sessions.close(fence, how)),
         remove: (session, expected) => write(() => sessions.remove(session, expected)),
         discard: (session, expected, now) => write(() => sessions.discard(session, expected, now)),

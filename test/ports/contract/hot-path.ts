@@ -194,7 +194,7 @@ export function hotPathContract(adapter: EngineUnderTest): void {
     const result = await engine.hot.commit(
       commit({ bodies: [bytes('m')], appends: sessions.map((session) => ({ session, messages: [delivery(0)] })) }),
     )
-    assert.deepEqual(result, { overflow: [], fenced: [] })
+    assert.deepEqual(result, { overflow: [], fenced: [], withheld: [] })
     assert.deepEqual(await queued(engine, kept.record.uid), ['m'])
     assert.deepEqual(await queued(engine, gone.record.uid), [])
     assert.equal(engine.queue.size(transient.record.uid).messages, adapter.transientQueue === 'memory' ? 0 : 1)
@@ -504,10 +504,78 @@ export function hotPathContract(adapter: EngineUnderTest): void {
     },
   )
 
+  withEngine(adapter, 'overflow endSession: the will of a connected session is due as well', async (engine) => {
+    const queue: QueueLimits = { maximumMessages: 1, maximumBytes: 1000, overflow: 'endSession' }
+    const a = await open(engine, 'a', { queue, will: will('w', 3000) })
+    await engine.hot.commit(appending(a.record.uid, '1', '2'))
+    assert.deepEqual(
+      engine.sessions.dueBefore(start, 10).map(({ uid, will }) => [uid, text(will?.body ?? bytes(''))]),
+      [[a.record.uid, 'w']],
+    )
+  })
+
+  withEngine(
+    adapter,
+    'wills: a will is published with the commit that takes it out, once, over repeats and crashes',
+    async (engine, world) => {
+      const b = await open(engine, 'b')
+      const a = await open(engine, 'a', { will: will('w'), expiryIntervalSeconds: 0 })
+      await engine.sessions.close(a.fence, { now: start, expiryIntervalSeconds: 0, will: 'keep' })
+      const [due] = engine.sessions.dueBefore(start, 10)
+      assert.ok(due !== undefined && due.willDueAt !== null)
+      const publication = {
+        session: due.uid,
+        dueAt: due.willDueAt,
+        appends: [{ session: b.record.uid, messages: [delivery(0)] }],
+        retain: { namespace, topicName: 't', body: 0, expiresAt: null },
+      }
+      const publishing = commit({ bodies: [bytes('gone')], wills: [publication] })
+      const wrong = commit({ bodies: [bytes('gone')], wills: [{ ...publication, dueAt: after(1) }] })
+      assert.deepEqual((await engine.hot.commit(wrong)).withheld, [due.uid])
+      assert.deepEqual(await queued(engine, b.record.uid), [])
+      assert.equal(engine.retained.get(namespace, 't'), undefined)
+      assert.deepEqual((await engine.hot.commit(publishing)).withheld, [])
+      assert.deepEqual((await engine.hot.commit(publishing)).withheld, [])
+      // Somebody else who saw it due as well.
+      const second = commit({ bodies: [bytes('gone'), bytes('beside')], wills: [publication] })
+      const beside = { ...second, appends: [{ session: b.record.uid, messages: [delivery(1)] }] }
+      assert.deepEqual((await engine.hot.commit(beside)).withheld, [due.uid])
+      assert.deepEqual(await queued(engine, b.record.uid), ['gone', 'beside'])
+      assert.deepEqual(engine.sessions.dueBefore(after(1e6), 10), [])
+      assert.equal(text(engine.retained.get(namespace, 't')?.body ?? bytes('')), 'gone')
+      await world.crash(nodeA)
+      const again = await world.engine(nodeA)
+      assert.deepEqual(await queued(again, b.record.uid), ['gone', 'beside'])
+      const wills = again.sessions.dueBefore(after(1e6), 10).filter(({ will }) => will !== null)
+      assert.deepEqual(wills, [])
+    },
+  )
+
+  withEngine(
+    adapter,
+    'wills: of a session that goes on, the will stays behind and the session keeps its queue',
+    async (engine) => {
+      const a = await open(engine, 'a', { will: will('w', 5) })
+      await engine.hot.commit(appending(a.record.uid, '1'))
+      await engine.sessions.close(a.fence, { now: start, expiryIntervalSeconds: 600, will: 'keep' })
+      const again = await open(engine, 'a', { now: after(5), will: will('new', 50) })
+      assert.deepEqual([again.present, again.willIsDue, again.record.uid], [true, true, a.record.uid])
+      const [due] = engine.sessions.dueBefore(after(5), 10)
+      assert.ok(due !== undefined && due.willDueAt !== null)
+      assert.notEqual(due.uid, a.record.uid)
+      assert.equal(text(due.will?.body ?? bytes('')), 'w')
+      const wills = [{ session: due.uid, dueAt: due.willDueAt, appends: [], retain: null }]
+      assert.deepEqual((await engine.hot.commit(commit({ wills }))).withheld, [])
+      assert.deepEqual(await queued(engine, a.record.uid), ['1'])
+      assert.equal(text(engine.sessions.get(a.record.uid)?.will?.body ?? bytes('')), 'new')
+      assert.deepEqual(engine.sessions.dueBefore(after(5), 10), [])
+    },
+  )
+
   withEngine(adapter, 'an empty commit is a commit', async (engine) => {
     const empty = commit({ opId: newOpId() })
-    assert.deepEqual(await engine.hot.commit(empty), { overflow: [], fenced: [] })
-    assert.deepEqual(await engine.hot.commit(empty), { overflow: [], fenced: [] })
+    assert.deepEqual(await engine.hot.commit(empty), { overflow: [], fenced: [], withheld: [] })
+    assert.deepEqual(await engine.hot.commit(empty), { overflow: [], fenced: [], withheld: [] })
     const a = await open(engine, 'a')
     await engine.hot.commit(commit({ appends: [{ session: a.record.uid, messages: [] }] }))
     assert.equal(engine.queue.size(a.record.uid).messages, 0)

@@ -331,7 +331,7 @@ function plainOutcome(outcome: OpenOutcome): unknown {
     present: outcome.present,
     previous: outcome.previous,
     discarded: outcome.discarded,
-    dueWill: outcome.dueWill === null ? null : text(outcome.dueWill.body),
+    willIsDue: outcome.willIsDue,
     queue: outcome.queue,
     outgoing: outcome.inflight.outgoing.map(({ packetIdentifier, phase }) => `${packetIdentifier} ${phase}`),
     incoming: outcome.inflight.incoming.map(({ packetIdentifier, body }) => `${packetIdentifier} ${text(body)}`).sort(),

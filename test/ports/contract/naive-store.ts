@@ -69,15 +69,15 @@ export class NaiveStore {
       old.will !== null &&
       (!resumes || (old.node !== null ? old.will.delay === 0 : (old.willDueAt ?? Infinity) <= request.now))
     const previous = old?.node ?? null
-    const dueWill = willIsDue && sameUid ? (old?.will?.text ?? null) : null
     let session: NaiveSession
     if (resumes && old !== undefined) {
+      if (willIsDue) this.#leaveWill(old, request.now, request.newUid)
       session = old
       session.owner = request.owner
       session.stored = true
     } else {
       if (old !== undefined) {
-        if (willIsDue && !sameUid) this.#orphan(old, request.now)
+        if (willIsDue) this.#orphan(old, request.now)
         else this.#delete(old)
       }
       session = {
@@ -122,7 +122,7 @@ export class NaiveStore {
       present: resumes,
       previous,
       discarded: resumes ? null : (old?.uid ?? null),
-      dueWill,
+      willIsDue,
       queue: session.stored ? 'stored' : 'memory',
       outgoing: [...session.outgoing]
         .sort(([, a], [, b]) => a.order - b.order)
@@ -138,7 +138,8 @@ export class NaiveStore {
     const session = this.owned(fence)
     if (session === undefined) return 'fenced'
     if (how.expiryIntervalSeconds === 0) {
-      this.#delete(session)
+      if (how.will === 'keep' && session.will !== null) this.#orphan(session, how.now)
+      else this.#delete(session)
       return true
     }
     this.#goOffline(session, how.now, how.expiryIntervalSeconds)
@@ -165,7 +166,7 @@ export class NaiveStore {
       if (overflow === 'endSession') {
         sum.dropped += session.queue.length
         sum.ended = true
-        if (session.node === null && session.will !== null) this.#orphan(session, now)
+        if (session.will !== null) this.#orphan(session, now)
         else this.#delete(session)
         continue
       }
@@ -298,6 +299,13 @@ export class NaiveStore {
     session.interval = interval
     session.expiresAt = interval === null ? null : now + interval * 1000
     session.stored = true
+  }
+
+  /** The session goes on; the will of before waits under another uid. */
+  #leaveWill(session: NaiveSession, now: number, uid: SessionUid): void {
+    const left = { ...session, uid, outgoing: new Map(), incoming: new Map(), queue: [] }
+    this.#sessions.push(left)
+    this.#orphan(left, now)
   }
 
   #orphan(session: NaiveSession, now: number): void {

@@ -3,6 +3,7 @@ import type { Engine, OpenSession, SessionUid } from '../../../src/ports/engine.
 import {
   after,
   appending,
+  bytes,
   commit,
   type EngineUnderTest,
   newUid,
@@ -37,7 +38,7 @@ export function openingContract(adapter: EngineUnderTest): void {
     assert.equal(outcome.present, false)
     assert.equal(outcome.previous, null)
     assert.equal(outcome.discarded, null)
-    assert.equal(outcome.dueWill, null)
+    assert.equal(outcome.willIsDue, false)
     assert.equal(outcome.queue, 'stored')
     assert.deepEqual(outcome.inflight, { acknowledged: null, outgoing: [], incoming: [] })
     assert.deepEqual(outcome.record, {
@@ -132,7 +133,8 @@ export function openingContract(adapter: EngineUnderTest): void {
     const second = await open(engine, 'c1', { now: after(60) })
     assert.equal(second.present, false)
     assert.equal(second.discarded, first.record.uid)
-    assert.equal(text(second.dueWill?.body ?? new Uint8Array()), 'w')
+    assert.equal(second.willIsDue, true)
+    assert.deepEqual(dueWills(engine), ['Alpha w'])
     assert.deepEqual(await queued(engine, second.record.uid), [])
   })
 
@@ -208,6 +210,31 @@ export function openingContract(adapter: EngineUnderTest): void {
     assert.equal((await open(engine, 'off', { now: after(59) })).present, true)
   })
 
+  withEngine(adapter, 'wouldRefuse says beforehand what open will say, and changes nothing', async (engine) => {
+    const quotas = { perName: 2, perNamespace: 3 }
+    const requests = [
+      openRequest('a', { quotas }),
+      openRequest('a', { quotas, owner: ownerOf('Beta') }),
+      openRequest('b', { quotas }),
+      openRequest('c', { quotas }),
+      openRequest('b', { quotas }),
+      openRequest('d', { quotas, owner: ownerOf('Beta') }),
+      openRequest('e', { quotas, owner: ownerOf('Gamma') }),
+    ]
+    const kinds: string[] = []
+    for (const request of requests) {
+      const foreseen = engine.sessions.wouldRefuse(request)
+      const list = () => engine.sessions.list({ namespace: request.namespace, after: null, limit: 10 })
+      const before = list()
+      assert.deepEqual(engine.sessions.wouldRefuse(request), foreseen)
+      assert.deepEqual(list(), before)
+      const outcome = await engine.sessions.open(request)
+      assert.deepEqual(foreseen, outcome.kind === 'opened' ? null : outcome)
+      kinds.push(outcome.kind === 'quotaExceeded' ? outcome.which : outcome.kind)
+    }
+    assert.deepEqual(kinds, ['opened', 'nameTaken', 'opened', 'perName', 'opened', 'opened', 'perNamespace'])
+  })
+
   withEngine(adapter, 'S30 open: a thousand refusals reserve, evict and count nothing', async (engine) => {
     const victim = await open(engine, 'victim')
     for (let i = 0; i < 1000; i++) {
@@ -247,7 +274,10 @@ export function openingContract(adapter: EngineUnderTest): void {
       const second = await open(engine, clientId, { owner: ownerOf('ALPHA', 'new') })
       assert.equal(second.present, false)
       assert.equal(second.discarded, first.record.uid)
-      assert.equal(second.dueWill, null, 'a will is judged as its own owner’s, never as the newcomer’s')
+      assert.equal(second.willIsDue, true)
+      const [due] = engine.sessions.dueBefore(after(1000), 10)
+      assert.equal(due?.owner.uid, 'old', 'a will is judged as its own owner’s, never as the newcomer’s')
+      assert.equal(await engine.sessions.willDone(due.uid, due.willDueAt as never), true)
       assert.notEqual(second.record.uid, first.record.uid)
       assert.deepEqual(await queued(engine, second.record.uid), [])
       assert.deepEqual(await queued(engine, first.record.uid), [])
@@ -267,7 +297,7 @@ export function openingContract(adapter: EngineUnderTest): void {
       await engine.hot.commit(appending(first.record.uid, 'm1'))
       await engine.sessions.close(first.fence, { now: start, expiryIntervalSeconds: 10, will: 'keep' })
       const second = await open(engine, 'c1', { owner: ownerOf('Beta'), now: after(10) })
-      assert.equal(second.dueWill, null)
+      assert.equal(second.willIsDue, true)
       assert.equal(second.discarded, first.record.uid)
       const due = engine.sessions.dueBefore(after(10), 10)
       assert.deepEqual(
@@ -411,7 +441,10 @@ export function openingContract(adapter: EngineUnderTest): void {
       assert.equal(second.present, false)
       assert.equal(second.previous, nodeA)
       assert.equal(second.discarded, first.record.uid)
-      assert.equal(text(second.dueWill?.body ?? new Uint8Array()), 'w')
+      assert.equal(second.willIsDue, true)
+      assert.deepEqual(dueWills(engine), ['Alpha w'])
+      const [due] = engine.sessions.dueBefore(start, 10)
+      assert.equal(await engine.sessions.willDone(due?.uid as never, due?.willDueAt as never), true)
       assert.equal(engine.sessions.get(first.record.uid), undefined)
     },
   )
@@ -419,15 +452,23 @@ export function openingContract(adapter: EngineUnderTest): void {
   withEngine(
     adapter,
     '[MQTT-3.1.3-9] open: a takeover that continues the session silences a delayed will only',
-    async (engine) => {
+    async (engine, world) => {
       await open(engine, 'delayed', { will: will('w1', 30) })
-      assert.equal((await open(engine, 'delayed', { will: will('w2', 0) })).dueWill, null)
+      assert.equal((await open(engine, 'delayed', { will: will('w2', 0) })).willIsDue, false)
+      assert.deepEqual(dueWills(engine), [])
       const third = await open(engine, 'delayed')
-      assert.equal(text(third.dueWill?.body ?? new Uint8Array()), 'w2')
+      assert.equal(third.willIsDue, true)
+      assert.equal(third.present, true)
       assert.equal(third.record.will, null)
+      assert.deepEqual(dueWills(engine), ['Alpha w2'])
       await open(engine, 'clean', { will: will('w3', 30) })
       const clean = await open(engine, 'clean', { cleanStart: true })
-      assert.equal(text(clean.dueWill?.body ?? new Uint8Array()), 'w3')
+      assert.equal(clean.willIsDue, true)
+      assert.deepEqual(dueWills(engine), ['Alpha w2', 'Alpha w3'])
+      await world.crash(nodeA)
+      const again = await world.engine(nodeA)
+      const left = again.sessions.dueBefore(start, 10).filter((record) => record.node === null)
+      assert.deepEqual(left.map((record) => text(record.will?.body ?? bytes(''))).sort(), ['w2', 'w3'])
     },
   )
 
@@ -443,10 +484,10 @@ export function openingContract(adapter: EngineUnderTest): void {
         const first = await open(engine, clientId, { will: will(clientId, 30) })
         await engine.sessions.close(first.fence, { now: start, expiryIntervalSeconds: 600, will: 'keep' })
         const second = await open(engine, clientId, { now: after(at), cleanStart })
-        assert.equal(second.dueWill === null ? null : text(second.dueWill.body), due ? clientId : null)
+        assert.equal(second.willIsDue, due)
         assert.equal(await engine.sessions.willDone(first.record.uid, after(30)), false)
       }
-      assert.deepEqual(engine.sessions.dueBefore(after(100), 10), [])
+      assert.deepEqual(dueWills(engine), ['Alpha clean', 'Alpha late'])
     },
   )
 
@@ -477,4 +518,12 @@ export function openingContract(adapter: EngineUnderTest): void {
     await assert.rejects(engine.sessions.open(openRequest('c2', { newUid: uid })))
     assert.equal(engine.sessions.find(openRequest('').namespace, 'c2'), undefined)
   })
+}
+
+/** Wills that wait for their publication, as `owner will`. */
+function dueWills(engine: Engine): string[] {
+  const due = engine.sessions
+    .dueBefore(after(1_000_000), 100)
+    .filter(({ node, will }) => node === null && will !== null)
+  return due.map(({ owner, will }) => `${owner.authenticationName} ${text(will?.body ?? bytes(''))}`).sort()
 }

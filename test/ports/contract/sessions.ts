@@ -71,10 +71,17 @@ export function sessionsContract(adapter: EngineUnderTest): void {
       const { fence, record } = await open(engine, 'c1', { expiryIntervalSeconds, will: will('w') })
       await engine.hot.commit(appending(record.uid, 'm1'))
       assert.deepEqual(await engine.sessions.close(fence, { ...keep, expiryIntervalSeconds: 0 }), { removed: true })
-      assert.equal(engine.sessions.get(record.uid), undefined)
       assert.equal(engine.sessions.find(namespace, 'c1'), undefined)
       assert.deepEqual(await queued(engine, record.uid), [])
       assert.deepEqual(engine.queue.size(record.uid), { messages: 0, bytes: 0 })
+      // Only its will is left, until somebody has published or dropped it.
+      const left = engine.sessions.dueBefore(start, 10)
+      assert.deepEqual(
+        left.map(({ uid, node, will }) => [uid, node, text(will?.body ?? new Uint8Array())]),
+        [[record.uid, null, 'w']],
+      )
+      assert.equal(await engine.sessions.willDone(record.uid, left[0]?.willDueAt as never), true)
+      assert.equal(engine.sessions.get(record.uid), undefined)
       assert.equal((await open(engine, 'c1', { owner: ownerOf('Beta') })).present, false)
       assert.equal(await engine.sessions.remove(engine.sessions.find(namespace, 'c1')?.uid as never, 'any'), true)
     }
@@ -181,7 +188,7 @@ export function sessionsContract(adapter: EngineUnderTest): void {
       assert.equal(stranger.kind, 'nameTaken')
       const again = await open(engine, 'c1', { owner: ownerOf('Alpha', 'new'), now: after(59) })
       assert.equal(again.present, false)
-      assert.equal(again.dueWill, null)
+      assert.equal(again.willIsDue, false)
       assert.deepEqual(await queued(engine, again.record.uid), [])
     },
   )
@@ -317,7 +324,11 @@ export function sessionsContract(adapter: EngineUnderTest): void {
     assert.equal(taken.present, true)
     assert.equal(taken.previous, nodeA)
     await rejects(b.sessions.close({ session: taken.record.uid, epoch: due[0]?.epoch ?? 0n }, keep), 'fenced')
-    assert.deepEqual(b.sessions.dueBefore(after(1), 10), [])
+    // Nobody silenced its will.
+    assert.deepEqual(
+      b.sessions.dueBefore(after(1), 10).map(({ node, will }) => [node, text(will?.body ?? new Uint8Array())]),
+      [[null, 'w']],
+    )
   })
 
   withEngine(adapter, 'routes: what is stored now, then each change in commit order', async (engine) => {

@@ -140,7 +140,7 @@ export function delivery(body: number, changes: Partial<QueuedDelivery> = {}): Q
 }
 
 export function commit(changes: Partial<Commit>): Commit {
-  return { opId: newOpId(), bodies: [], appends: [], retain: [], owner: [], ...changes }
+  return { opId: newOpId(), bodies: [], appends: [], retain: [], owner: [], wills: [], ...changes }
 }
 
 /** One entry per text at the end of the session's queue, in one commit. */
