@@ -17,6 +17,7 @@ import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
+import { measureRegistryScale, renderRegistryScale, scaleSizes } from './registry-scale.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
 import { type CaseResult, figureOf, type Series } from './results.ts'
 
@@ -34,6 +35,7 @@ CASE           a name, a name with * in it, or all; without one the three headli
 
 Cases: ${cases.map(({ name }) => name).join(' ')}
 Alone: decision-cost (what one decision about a certificate costs, without a broker)
+       registry-scale (--clients 1000000 --deployment 40000 --sessions 5000: a fleet's registry; takes minutes)
 `
 
 const { values, positionals } = parseArgs({
@@ -46,6 +48,9 @@ const { values, positionals } = parseArgs({
     against: { type: 'string' },
     profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
+    clients: { type: 'string' },
+    deployment: { type: 'string' },
+    sessions: { type: 'string' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -183,6 +188,15 @@ async function main(): Promise<void> {
     if (positionals.length > 1) throw new Error('decision-cost runs alone')
     await takeTurn()
     console.log(renderDecisionCost(await measureDecisionCost()))
+    return
+  }
+  if (positionals.includes('registry-scale')) {
+    if (positionals.length > 1) throw new Error('registry-scale runs alone')
+    const size = (name: 'clients' | 'deployment' | 'sessions') =>
+      values[name] === undefined ? scaleSizes[name] : Math.round(positive(name, values[name]))
+    const sizes = { clients: size('clients'), deployment: size('deployment'), sessions: size('sessions') }
+    await takeTurn()
+    console.log(renderRegistryScale(await measureRegistryScale({ ...scaleSizes, ...sizes })))
     return
   }
   const chosen = selectCases(positionals)

@@ -126,7 +126,7 @@ const purgeRetryMs = 5_000
 const rehearsals = 3
 
 /** At most this many records are looked at for one page of a filtered list: some milliseconds of the event loop. */
-const scanLimit = 2_500
+const scanLimit = 1_000
 
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
   const report = await prepareStore(parts.store, parts.unicodeVersion ?? process.versions.unicode ?? 'unknown')

@@ -10,7 +10,7 @@ import { indexKey, RegistryOverlay } from './registry.ts'
 import { type Store, unavailable } from './store.ts'
 
 /** More than this in one transaction would keep the event loop from everything else. */
-const longFrom = 4_096
+const longFrom = 2_048
 
 /** Chunks that are on their way to the journal at the same time. */
 const chunksAtOnce = 4
