@@ -1,11 +1,15 @@
 import { err, ok, type Result } from '../base/result.ts'
+import { parseSubscriptionFilter, parseTopicName } from '../mqtt/topic.ts'
 import type { DecisionFacts } from '../ports/events.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import { type PemFailure, readPem } from '../x509/pem.ts'
 import { authenticate } from './authenticate.ts'
+import { authorize, type Denied } from './authorize.ts'
 import type { AuthenticationContext } from './context.ts'
+import type { Accepted, Refused } from './decision.ts'
 import type { ConnectEvidence } from './evidence.ts'
 import { printable } from './printable.ts'
+import { compileRights } from './rights.ts'
 import { recordedUsername } from './secrets.ts'
 
 /**
@@ -22,6 +26,9 @@ export interface DryRunQuestion {
   readonly clientId: string
   readonly authenticationMethod: string | null
   readonly protocol: 'MQTT3' | 'MQTT5'
+  /** Asked for once it is known who it is; null: not asked. */
+  readonly publishTo: string | null
+  readonly subscribeTo: string | null
 }
 
 export interface DryRunFailure {
@@ -42,11 +49,15 @@ export type DryRun = Omit<DecisionFacts, 'id' | 'listener' | 'remoteAddress' | '
 /** A listener reads no more certificates of a peer than this. */
 const maximumCertificates = 10
 
+/**
+ * @param rehearse what the broker would refuse an accepted CONNECT by: its Client Identifier, will and session
+ */
 export function dryRun(
   question: DryRunQuestion,
   view: NamespaceView,
   context: Omit<AuthenticationContext, 'verdicts' | 'skew'>,
   at: DecisionFacts['at'],
+  rehearse: (accepted: Accepted) => Refused | null = () => null,
 ): Result<DryRun, DryRunFailure> {
   const peerChain: Uint8Array[] = []
   for (const field of ['certificate', 'chain'] as const) {
@@ -58,18 +69,20 @@ export function dryRun(
   }
   const evidence = evidenceOf(question, peerChain.slice(0, maximumCertificates))
   const { notBeforeSkewSeconds, notAfterSkewSeconds } = view.limits
-  const judged = authenticate(evidence, view, {
+  const authenticated = authenticate(evidence, view, {
     ...context,
     skew: { notBeforeSeconds: notBeforeSkewSeconds, notAfterSeconds: notAfterSkewSeconds },
   })
-  const { explanation, outcome } = judged
+  const judged = authenticated.outcome === 'accepted' ? (rehearse(authenticated) ?? authenticated) : authenticated
+  const denied = judged.outcome === 'accepted' ? deniedTopic(judged, question, view) : null
+  const { explanation } = judged
   const isRegistered = question.username !== null && view.clientByAuthenticationName(question.username) !== undefined
-  const accepted = judged.outcome === 'accepted' ? judged : null
-  const refused = judged.outcome === 'refused' ? judged : null
+  const accepted = judged.outcome === 'accepted' && denied === null ? judged : null
+  const refused = denied ?? (judged.outcome === 'refused' ? judged : null)
   return ok({
     at,
-    action: 'connect',
-    outcome,
+    action: denied?.action ?? 'connect',
+    outcome: refused === null ? 'accepted' : 'refused',
     code: refused?.code ?? null,
     remedy: refused?.remedy ?? null,
     namespaceName: view.name,
@@ -80,11 +93,31 @@ export function dryRun(
     nameSource: explanation.nameSource,
     method: accepted?.method ?? null,
     certificateFingerprint: explanation.certificateFingerprint,
-    steps: explanation.steps,
+    steps: denied?.steps ?? explanation.steps,
     keyProven: false,
     caCertificateName: accepted?.caCertificateName ?? null,
     validUntil: accepted?.validUntil == null ? null : accepted.validUntil * 1_000,
   })
+}
+
+/** The first of the topics that the client has no right to, told as the broker tells it when it comes to that. */
+function deniedTopic(
+  { principal }: Accepted,
+  { publishTo, subscribeTo }: DryRunQuestion,
+  view: NamespaceView,
+): (Denied & { readonly action: 'publish' | 'subscribe' }) | null {
+  const rights = compileRights(principal, view)
+  const topicName = publishTo === null ? null : parseTopicName(publishTo)
+  if (topicName?.ok === true) {
+    const authorization = authorize(rights, 'publish', topicName.value)
+    if (authorization.outcome === 'denied') return { ...authorization, action: 'publish' }
+  }
+  const filter = subscribeTo === null ? null : parseSubscriptionFilter(subscribeTo)
+  if (filter?.ok === true) {
+    const authorization = authorize(rights, 'subscribe', filter.value.topicFilter)
+    if (authorization.outcome === 'denied') return { ...authorization, action: 'subscribe' }
+  }
+  return null
 }
 
 function evidenceOf(question: DryRunQuestion, peerChain: readonly Uint8Array[]): ConnectEvidence {

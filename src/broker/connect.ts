@@ -3,6 +3,7 @@ import { authorize } from '../auth/authorize.ts'
 import type { Accepted, Refused } from '../auth/decision.ts'
 import type { ConnectEvidence } from '../auth/evidence.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
+import { err, ok, type Result } from '../base/result.ts'
 import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
@@ -108,7 +109,7 @@ function isGone({ namespaces }: Core, namespace: Namespace): boolean {
 }
 
 /** Which Client Identifiers the namespace lets its clients use (S32). */
-function isAllowedName(clientId: string, { principal }: Accepted, { view, limits }: Namespace): boolean {
+export function isAllowedName(clientId: string, { principal }: Accepted, { view, limits }: Namespace): boolean {
   if (clientId === '' || limits.clientIdPolicy === 'any') return true
   const named = view.clientByAuthenticationName(clientId)
   if (named !== undefined && named.uid !== principal.uid) return false
@@ -154,23 +155,27 @@ function willOf(connection: Connection, namespace: Namespace, packet: ConnectPac
   const { core } = connection
   const { will } = packet
   if (will === null) return { outcome: 'ok', stored: null, topicName: null }
-  const parsed = parseTopicName(will.topicName)
+  const judged = judgeWillTopic(core, namespace, accepted, will.topicName)
+  if (!judged.ok) return { outcome: 'refused', refused: judged.error }
+  const owner = sessionOwnerOf(accepted.principal)
+  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner), topicName: judged.value }
+}
+
+export function judgeWillTopic(
+  core: Core,
+  namespace: Namespace,
+  accepted: Accepted,
+  topicName: string,
+): Result<TopicName, Refused> {
+  const parsed = parseTopicName(topicName)
   const fault = parsed.ok
     ? topicFault(parsed.value, Buffer.byteLength(parsed.value), namespace.limits)
     : `the will's topic is not valid: ${parsed.error.kind}`
-  if (!parsed.ok || fault !== null) {
-    return { outcome: 'refused', refused: willRefusal(accepted, will.topicName, fault) }
-  }
+  if (!parsed.ok || fault !== null) return err(willRefusal(accepted, topicName, fault))
   const rights = core.rights.rightsOf(accepted.principal, namespace.view)
   const authorization = authorize(rights, 'will', parsed.value)
-  if (authorization.outcome === 'denied') {
-    return {
-      outcome: 'refused',
-      refused: { ...willRefusal(accepted, will.topicName, null), remedy: authorization.remedy },
-    }
-  }
-  const owner = sessionOwnerOf(accepted.principal)
-  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner), topicName: parsed.value }
+  if (authorization.outcome === 'allowed') return ok(parsed.value)
+  return err({ ...willRefusal(accepted, topicName, null), remedy: authorization.remedy })
 }
 
 /** Null: the store could not; the peer was told. */
@@ -198,10 +203,7 @@ async function openSession(
     cleanStart: packet.cleanStart,
     expiryIntervalSeconds: terms.sessionExpiryIntervalSeconds,
     will,
-    quotas: {
-      perName: view.maximumClientSessionsPerAuthenticationName,
-      perNamespace: limits.maximumSessions,
-    },
+    quotas: quotasOf(namespace),
     queue: {
       maximumMessages: limits.maximumQueuedMessages,
       maximumBytes: limits.maximumQueuedBytes,
@@ -237,6 +239,10 @@ async function openSession(
   } finally {
     holder?.link.waitForTakeover(false)
   }
+}
+
+export function quotasOf({ view, limits }: Namespace): OpenSession['quotas'] {
+  return { perName: view.maximumClientSessionsPerAuthenticationName, perNamespace: limits.maximumSessions }
 }
 
 /** The connection of the same client, on this node, that has the session now. */

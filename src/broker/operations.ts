@@ -1,4 +1,5 @@
 import { authorize, type Denied } from '../auth/authorize.ts'
+import type { Accepted, Refused } from '../auth/decision.ts'
 import { type Principal, sessionOwnerOf } from '../auth/principal.ts'
 import { assert } from '../base/assert.ts'
 import { err, ok, type Result } from '../base/result.ts'
@@ -12,6 +13,7 @@ import type { Core } from './core.ts'
 import type { DecisionEntry, DecisionRing } from './decision-log.ts'
 import { overLimit, topicFault } from './message-limits.ts'
 import type { Counters } from './namespace.ts'
+import { type RehearsedConnect, rehearse } from './rehearsal.ts'
 
 export interface SessionListing {
   readonly record: SessionRecord
@@ -62,6 +64,8 @@ export interface Operations {
   closeSession(namespace: NamespaceId, clientId: string): Promise<boolean>
   /** Newest first. Null: peers that belong to no namespace. */
   decisions(namespace: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[]
+  /** What a CONNECT of an accepted principal would be refused by as things stand; null: by nothing. Changes nothing. */
+  rehearse(namespace: NamespaceId, accepted: Accepted, asked: RehearsedConnect): Refused | null
   /** Resolves when the message is as durable as a PUBACK would say. */
   publish(request: PublishRequest): Promise<Result<null, PublishRequestFailure>>
   stats(): Stats
@@ -105,6 +109,11 @@ export class BrokerOperations implements Operations {
   decisions(id: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[] {
     if (id === null) return this.#core.decisions.stray(limit)
     return this.#core.namespaces.get(id)?.decisions.recent(limit, ring) ?? []
+  }
+
+  rehearse(id: NamespaceId, accepted: Accepted, asked: RehearsedConnect): Refused | null {
+    const namespace = this.#core.namespaces.get(id)
+    return namespace === null ? null : rehearse(this.#core, namespace, accepted, asked)
   }
 
   publish(request: PublishRequest): Promise<Result<null, PublishRequestFailure>> {

@@ -128,6 +128,9 @@ async function explainByCommand(world: World, { shows, username, clientId = 'pee
     ...(shows === null || shows.sent.length === 0 ? [] : ['--chain', file('chain', ...shows.sent)]),
     ...(username === null ? [] : ['--username', username]),
     ...(more.authenticationMethod === undefined ? [] : ['--authentication-method', more.authenticationMethod]),
+    ...(more.willTopic === undefined ? [] : ['--will-topic', more.willTopic]),
+    ...(more.publishesTo === undefined ? [] : ['--publish', more.publishesTo]),
+    ...(more.subscribesTo === undefined ? [] : ['--subscribe', more.subscribesTo]),
   ]
   return command('explain', '--namespace', world.namespace, '--client-id', clientId, ...args)
 }
@@ -146,7 +149,10 @@ async function explain(world: World, client: Client): Promise<Entry> {
     ...(shows === null || shows.sent.length === 0 ? {} : { chain: shows.sent.map((der) => pem(der)).join('') }),
     ...(username === null ? {} : { username }),
     clientId: clientId ?? 'peer',
-    ...(client.authenticationMethod === undefined ? {} : { authenticationMethod: client.authenticationMethod }),
+    authenticationMethod: client.authenticationMethod,
+    willTopic: client.willTopic,
+    publishTo: client.publishesTo,
+    subscribeTo: client.subscribesTo,
     protocol: runs[0]?.mqtt === 4 ? 'MQTT3' : 'MQTT5',
   })
   return body

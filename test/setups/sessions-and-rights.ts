@@ -19,10 +19,7 @@ const usual = [registerCa('plant', plant), registerClient('press-7'), registerCl
 const press: Client = { shows: issued('CN=press-7', { issuer: plant }), username: 'press-7' }
 const other: Client = { shows: issued('CN=press-8', { issuer: plant }), username: 'press-8' }
 const several = configure({ maximumClientSessionsPerAuthenticationName: 2 })
-const afterwards = {
-  cannotKnow: 'a dry run ends with who it is: sessions and rights are asked for later',
-  says: 'accepted',
-} as const
+const noRates = { cannotKnow: 'a dry run is charged to nobody', says: 'accepted' } as const
 
 export const sessionsAndRights: readonly Setup[] = [
   {
@@ -32,7 +29,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'device' },
     code: 'sessionNameTaken',
     shows: { step: 'session', expected: 'press-7', presented: 'press-8', detail: /device belongs to this client/ },
-    explain: afterwards,
     remedy: { client: { clientId: 'device-7' } },
   },
   {
@@ -42,7 +38,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'device' },
     code: 'sessionNameTaken',
     shows: { step: 'session', expected: 'press-7', presented: 'press-8' },
-    explain: afterwards,
     remedy: { command: /sealgate (sessions close .*)$/ },
   },
   {
@@ -57,7 +52,6 @@ export const sessionsAndRights: readonly Setup[] = [
       presented: 'start-1',
       detail: /^offline session in the way; end it with: sealgate sessions close/,
     },
-    explain: afterwards,
     remedy: { command: /sealgate (sessions close .*)$/ },
   },
   {
@@ -67,7 +61,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'monitor' },
     code: 'sessionLimitReached',
     shows: { step: 'session', expected: 'at most 1', presented: 'control', detail: /^connected session in the way/ },
-    explain: afterwards,
     remedy: { change: [several] },
   },
   {
@@ -76,7 +69,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'press-8' },
     code: 'clientIdNotAllowed',
     shows: { step: 'clientIdPolicy', expected: 'press-7', presented: 'press-8' },
-    explain: afterwards,
     remedy: { client: { clientId: 'press-7' } },
   },
   {
@@ -85,7 +77,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'control' },
     code: 'clientIdNotAllowed',
     shows: { step: 'clientIdPolicy', expected: 'press-7', presented: 'control' },
-    explain: afterwards,
     remedy: { change: [policy({ clientIdPolicy: 'any' })] },
   },
   {
@@ -95,7 +86,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'second' },
     code: 'namespaceSessionLimitReached',
     shows: { step: 'session', expected: 'at most 1' },
-    explain: afterwards,
     remedy: { change: [limit({ maximumSessions: 2 })] },
   },
   {
@@ -105,7 +95,7 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, clientId: 'hasty' },
     code: 'connectRateExceeded',
     shows: { step: 'connectRate', expected: 'fewer connections per second' },
-    explain: afterwards,
+    explain: noRates,
     remedy: { change: [limit({ connectsPerSecondPerSession: 1_000 })] },
   },
   {
@@ -114,7 +104,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, willTopic: 'status/press-7' },
     code: 'willNotAuthorized',
     shows: { step: 'will', expected: 'a topic that this client may publish to', presented: 'status/press-7' },
-    explain: afterwards,
     remedy: { change: allow('Publisher', ['machines/#', 'status/+']) },
   },
   {
@@ -127,7 +116,6 @@ export const sessionsAndRights: readonly Setup[] = [
       expected: 'Publisher',
       detail: /no group of this client is bound as Publisher/,
     },
-    explain: afterwards,
     remedy: { change: allow('Publisher', ['machines/#']) },
   },
   {
@@ -136,7 +124,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, subscribesTo: 'machines/#' },
     code: 'subscribeNotAuthorized',
     shows: { step: 'topicTemplates', expected: 'subscriber-topics: machines/+/state', presented: 'machines/#' },
-    explain: afterwards,
     remedy: { client: { subscribesTo: 'machines/press-8/state' } },
   },
   {
@@ -145,7 +132,6 @@ export const sessionsAndRights: readonly Setup[] = [
     client: { ...press, subscribesTo: '$SYS/#' },
     code: 'subscribeNotAuthorized',
     shows: { step: 'topicTemplates', expected: 'subscriber-topics: machines/#', presented: '$SYS/#' },
-    explain: afterwards,
     remedy: { client: { subscribesTo: 'machines/#' } },
   },
 ]

@@ -11,8 +11,11 @@ export function addOperationCommands(program: Command, terminal: Terminal): void
     .option('--cert <file>', 'certificate of the client, PEM or DER; further ones in it count as sent with it')
     .option('--chain <file>', 'certificates that the client would send after its own')
     .option('--username <name>', 'username in CONNECT')
-    .option('--client-id <id>', 'client id in CONNECT')
+    .option('--client-id <id>', 'client id in CONNECT; with it, policies and the sessions that there are count too')
     .option('--authentication-method <name>', 'authentication method in CONNECT of MQTT 5')
+    .option('--will-topic <topic>', 'topic of the will in CONNECT')
+    .option('--publish <topic>', 'may it publish to this topic?')
+    .option('--subscribe <filter>', 'may it subscribe with this topic filter?')
     .addOption(new Option('--mqtt <version>', 'protocol version').choices(['3.1.1', '5']).default('5'))
     .option('--check', 'exit code 1 if it is refused')
   addScope(explain).action(async (options) => {

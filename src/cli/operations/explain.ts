@@ -13,6 +13,9 @@ export interface ExplainOptions extends ScopeOptions {
   readonly username?: string
   readonly clientId?: string
   readonly authenticationMethod?: string
+  readonly willTopic?: string
+  readonly publish?: string
+  readonly subscribe?: string
   readonly mqtt: '3.1.1' | '5'
   readonly check?: boolean
   readonly output: OutputForm
@@ -35,7 +38,8 @@ export async function explain(terminal: Terminal, options: ExplainOptions): Prom
   await withClient(terminal, options, async (client) => {
     const { path } = await findNamespace(client, terminal, options)
     const protocol = options.mqtt === '5' ? 'MQTT5' : 'MQTT3'
-    const body = { certificate, chain: sent, username, clientId, authenticationMethod, protocol }
+    const topics = { willTopic: options.willTopic, publishTo: options.publish, subscribeTo: options.subscribe }
+    const body = { certificate, chain: sent, username, clientId, authenticationMethod, protocol, ...topics }
     const answer = (await client.send({ method: 'POST', path: `${path}/explain`, body })).body as Explained
     await printResult(terminal, options.output, answer, () => explanationLines(answer, terminal.workingDirectory))
     if (options.check === true && answer.outcome === 'refused') {
