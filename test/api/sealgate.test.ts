@@ -61,6 +61,36 @@ test('S62 explain answers what the listener would, proves no key and leaves no t
   )
 })
 
+test('S62 explain asks for sessions, wills and topics, and opens, reserves and counts nothing', async (t) => {
+  const api = await testApi(t)
+  await devices(api)
+  const { call } = api
+  const before = stateOf(api)
+  const ask = async (more: Readonly<Record<string, string>>) => {
+    const certificate = deviceCertificate(authority, 'press')
+    return call('POST', `${plantPath}/explain`, { body: { certificate, username: 'press', clientId: 'c-1', ...more } })
+  }
+  for (const [more, code, action] of [
+    [{}, null, 'connect'],
+    [{ willTopic: 'status/press' }, 'willNotAuthorized', 'connect'],
+    [{ publishTo: 'machines/press' }, 'publishNotAuthorized', 'publish'],
+    [{ subscribeTo: '$share/g/machines/#' }, 'subscribeNotAuthorized', 'subscribe'],
+  ] as const) {
+    const { status, body, text } = await ask(more)
+    assert.equal(status, 200, text)
+    assert.deepEqual([body.code, body.action], [code, action])
+    assert.equal(body.authenticationName, 'press')
+  }
+  for (const field of ['willTopic', 'publishTo', 'subscribeTo']) {
+    const { status, body } = await ask({ [field]: 'machines/#/state' })
+    assert.equal(status, 400)
+    assert.equal(body.error.details[0].target, field)
+  }
+  assert.equal(stateOf(api), before)
+  assert.equal((await call('GET', `${plantPath}/sessions`)).body.value.length, 0)
+  assert.equal((await call('GET', `${plantPath}/decisions`)).body.value.length, 0)
+})
+
 test('S62 explain needs a token of this namespace and is limited in rate', async (t) => {
   const api = await testApi(t, { limits: { explainBurst: 2, explainsPerSecond: 0.01 } })
   await devices(api)
