@@ -92,6 +92,7 @@ export const sessionsAndRights: readonly Setup[] = [
     name: 'a client that connects again and again',
     registry: [...usual, limit({ connectsPerSecondPerSession: 1 })],
     sessions: [{ ...press, clientId: 'hasty', leaves: true }],
+    atOnce: true,
     client: { ...press, clientId: 'hasty' },
     code: 'connectRateExceeded',
     shows: { step: 'connectRate', expected: 'fewer connections per second' },

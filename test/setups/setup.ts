@@ -27,6 +27,8 @@ export interface Setup {
   readonly sessions?: readonly (Client & { readonly leaves: boolean })[]
   /** The broker's clock from now on; default: the instant that the certificates are made around. */
   readonly clock?: UnixSeconds
+  /** What is tried follows at once, however slow the machine is. */
+  readonly atOnce?: boolean
   readonly client: Client
   readonly code: DecisionCode
   /** A failed step of the record, with what was compared. */

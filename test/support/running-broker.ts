@@ -43,6 +43,8 @@ export interface RunningBroker {
   readonly directory: string
   /** Moves the wall clock, and nothing else. */
   setClock(now: UnixSeconds): void
+  /** No time passes for rates and deadlines until the returned function is called. */
+  holdTime(): () => void
   /** The management API as the built-in administrator; `path` begins behind the namespace's collection or with `/`. */
   call(method: string, path: string, body?: unknown): Promise<Reply>
   /** The same, and it must succeed. */
@@ -105,6 +107,7 @@ export async function runBroker(
     },
     directory,
     setClock: (to) => clock.set(to),
+    holdTime: () => clock.hold(),
     call,
     async must(method, path, body) {
       const reply = await call(method, path, body)
@@ -151,15 +154,17 @@ interface StandingClock extends Clock {
   set(now: UnixSeconds): void
   /** Of what measures durations only. */
   passMs(durationMs: number): void
+  hold(): () => void
 }
 
 function standingClock(start: UnixSeconds): StandingClock {
   const real = nodeClock()
   let now = start
   let passed = 0
+  let held: number | null = null
   return {
     now: () => unixMillis(now * 1_000),
-    monotonicMs: () => real.monotonicMs() + passed,
+    monotonicMs: () => held ?? real.monotonicMs() + passed,
     setTimer: (delayMs, callback) => real.setTimer(delayMs, callback),
     endOfTurn: (callback) => real.endOfTurn(callback),
     set(to) {
@@ -167,6 +172,12 @@ function standingClock(start: UnixSeconds): StandingClock {
     },
     passMs(durationMs) {
       passed += durationMs
+    },
+    hold() {
+      held = real.monotonicMs() + passed
+      return () => {
+        held = null
+      }
     },
   }
 }
