@@ -72,6 +72,40 @@ test('403 names the action and the scope', async (t) => {
   assert.ok(body.error.message.includes(plantPath))
 })
 
+test('S69 a request that its caller may not make is audited with who tried what, wherever it is found out', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const token = await tokenOf(api, { name: 'viewer', role: 'reader' })
+  const writer = await tokenOf(api, { name: 'writer', role: 'contributor', scope: `${plantPath}x` })
+  const template = {
+    resources: [
+      { type: 'Microsoft.EventGrid/namespaces/clients', apiVersion: '2025-02-15', name: 'plant/a', properties: {} },
+    ],
+  }
+  const deployment = `${groupPath}/providers/Microsoft.Resources/deployments/d`
+  assert.equal((await api.call('PUT', `${clients}/a`, { body: {}, token })).status, 403)
+  assert.equal((await api.call('POST', '/sealgate/tokens', { body: { name: 'x', role: 'owner' }, token })).status, 403)
+  assert.equal((await api.call('DELETE', plantPath, { token: writer })).status, 403)
+  assert.equal((await api.call('PUT', deployment, { body: { properties: { template } }, token })).status, 403)
+  const denied = api.audited().filter(({ outcome }) => outcome === 'denied')
+  assert.deepEqual(
+    denied.map(({ principal, role, action }) => `${principal} ${role} ${action}`),
+    [
+      'viewer reader Microsoft.EventGrid/namespaces/clients/write',
+      'viewer reader Sealgate/tokens/write',
+      'writer contributor Microsoft.EventGrid/namespaces/delete',
+      'viewer reader Microsoft.Resources/deployments/write',
+    ],
+  )
+  for (const facts of denied) {
+    assert.equal(typeof facts['requestId'], 'string')
+    assert.equal(facts['remoteAddress'], '127.0.0.1')
+    assert.ok(String(facts['resource']).startsWith('/subscriptions/'))
+  }
+  const levels = api.entries.filter(({ event, facts }) => event === 'audit' && facts['outcome'] === 'denied')
+  assert.ok(levels.every(({ level }) => level === 'warn'))
+})
+
 test('roles: what a reader, a contributor and an owner may do', async (t) => {
   const api = await testApi(t)
   await api.plant()

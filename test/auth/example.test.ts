@@ -4,7 +4,7 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { authorize } from '../../src/auth/authorize.ts'
 import { compileRights } from '../../src/auth/rights.ts'
-import type { TopicName } from '../../src/mqtt/topic.ts'
+import type { TopicFilter, TopicName } from '../../src/mqtt/topic.ts'
 import { applyDeployment } from '../../src/registry/deployment/apply.ts'
 import { exportTemplate } from '../../src/registry/deployment/export.ts'
 import { readTemplate } from '../../src/registry/deployment/template.ts'
@@ -41,7 +41,11 @@ test('examples/plant.json gives each the rights that its page promises, and noth
     assert.ok(found !== undefined)
     const { uid, authenticationName, foldedName } = found
     const rights = compileRights({ kind: 'registryClient', uid, authenticationName, foldedName }, view)
-    return authorize(rights, action, topic as TopicName).outcome === 'allowed'
+    const judged =
+      action === 'publish'
+        ? authorize(rights, action, topic as TopicName)
+        : authorize(rights, action, topic as TopicFilter)
+    return judged.outcome === 'allowed'
   }
   const table: readonly (readonly [string, 'publish' | 'subscribe', string, boolean])[] = [
     ['press-1', 'publish', 'plant/press-1.plant.example/telemetry/force', true],
