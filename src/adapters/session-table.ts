@@ -146,6 +146,12 @@ export class SessionTable {
     return this.#byUid.get(uid)
   }
 
+  /** Not when only its will is left. */
+  named(uid: SessionUid): SessionEntry | undefined {
+    const entry = this.#byUid.get(uid)
+    return entry?.named === true ? entry : undefined
+  }
+
   find(namespace: NamespaceId, clientId: string): SessionEntry | undefined {
     return this.#namespaces.get(namespace)?.byClientId.get(clientId)
   }

@@ -277,6 +277,7 @@ export interface SessionStore {
    * stays with its owner until the session would have expired (S29). False: not the session `expected` describes.
    */
   discard(session: SessionUid, expected: { readonly epoch: bigint } | 'any', now: UnixMillis): Promise<boolean>
+  /** Undefined also when only a will is left of it, which `dueBefore` alone names. */
   get(session: SessionUid): SessionRecord | undefined
   find(namespace: NamespaceId, clientId: string): SessionRecord | undefined
   /** In order of Client Identifier (UTF-16 code units), after `after`, at most `limit`. */

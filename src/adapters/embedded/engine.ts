@@ -173,7 +173,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       discard: (session, expected, now) => write(() => store.sessions.discard(session, expected, now)),
       get: (session) =>
         read(() => {
-          const record = store.sessions.get(session)?.record
+          const record = store.sessions.named(session)?.record
           return record && withWill(record)
         }),
       find: (namespace, clientId) =>

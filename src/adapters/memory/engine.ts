@@ -123,7 +123,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
         close: (fence, how) => write(() => sessions.close(fence, how)),
         remove: (session, expected) => write(() => sessions.remove(session, expected)),
         discard: (session, expected, now) => write(() => sessions.discard(session, expected, now)),
-        get: (session) => read(() => sessions.get(session)?.record),
+        get: (session) => read(() => sessions.named(session)?.record),
         find: (namespace, clientId) => read(() => sessions.find(namespace, clientId)?.record),
         list: (query) => read(() => sessions.list(query)),
         routes(callback) {
