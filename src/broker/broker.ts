@@ -26,6 +26,7 @@ import { RefusalQueue } from './refusal-queue.ts'
 import { Rejudge } from './rejudge.ts'
 import { SessionEnds } from './session-end.ts'
 import { followStore } from './store-followers.ts'
+import { StoreHealth } from './store-health.ts'
 import { TimerWheel } from './timers.ts'
 import { Turn } from './turn.ts'
 import { Unconnected } from './unconnected.ts'
@@ -156,6 +157,7 @@ function build(
     rights: new RightsCache(),
     namespaces,
     commits,
+    storeHealth: new StoreHealth(engine, turn, log),
     publishing: new Publishing(turn, commits, events),
     run: new PublishRun(turn),
     decisions: new DecisionRecorder(events, random, turn),

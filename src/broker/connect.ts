@@ -178,6 +178,10 @@ export function judgeWillTopic(
   return err({ ...willRefusal(accepted, topicName, null), remedy: authorization.remedy })
 }
 
+function isNewAndKept({ namespace, clientId, expiryIntervalSeconds }: OpenSession, { engine }: Core): boolean {
+  return expiryIntervalSeconds !== 0 && engine.sessions.find(namespace, clientId) === undefined
+}
+
 /** Null: the store could not; the peer was told. */
 async function openSession(
   connection: Connection,
@@ -211,6 +215,15 @@ async function openSession(
     },
     now: core.turn.now,
     newUid: core.random.uid() as SessionUid,
+  }
+  if (isNewAndKept(request, core) && core.storeHealth.isFull) {
+    answerRefused(connection, packet, {
+      kind: 'packet',
+      reasonCode: ReasonCode.QuotaExceeded,
+      returnCode: ReturnCode.ServerUnavailable,
+      detail: 'the store takes nothing new',
+    })
+    return null
   }
   const holder = holderOf(namespace, request, core)
   holder?.link.waitForTakeover(true)

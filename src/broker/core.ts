@@ -18,6 +18,7 @@ import type { Reaper } from './reaper.ts'
 import type { RefusalQueue } from './refusal-queue.ts'
 import type { Rejudge } from './rejudge.ts'
 import type { SessionEnds } from './session-end.ts'
+import type { StoreHealth } from './store-health.ts'
 import type { TimerWheel } from './timers.ts'
 import type { Turn } from './turn.ts'
 import type { Unconnected } from './unconnected.ts'
@@ -70,6 +71,7 @@ export interface Core {
   readonly rights: RightsCache
   readonly namespaces: Namespaces
   readonly commits: Commits
+  readonly storeHealth: StoreHealth
   readonly publishing: Publishing
   readonly run: PublishRun
   readonly decisions: DecisionRecorder

@@ -125,6 +125,11 @@ export class IncomingPublish implements PublishOrigin {
     }
     if (!slot.route.isValid) slot.route = session.namespace.router.route(slot.topicName)
     slot.aliasedTopic = view.topicStart === view.topicEnd ? slot.bytes : null
+    if (this.#needsStore(slot) && this.#core.storeHealth.isFull) {
+      session.namespace.counters.refusedNoSpace++
+      this.#refuse(ReasonCode.QuotaExceeded, 'the store takes nothing new', 'ServerError')
+      return
+    }
     if (qos === 2) {
       this.#hold(slot)
       return
@@ -138,6 +143,12 @@ export class IncomingPublish implements PublishOrigin {
       if (qos === 1) this.#unanswered++
       this.#link.onBacklog()
     }
+  }
+
+  /** Will anything of this message be written? A QoS 2 message whose session ends with its connection is not, until PUBREL. */
+  #needsStore({ route }: TopicSlot): boolean {
+    if (view.retain && view.end > view.payloadStart) return true
+    return (view.qos > 0 && route.storedQoS > 0) || (view.qos === 2 && this.session.isStored)
   }
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */

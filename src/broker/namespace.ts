@@ -20,6 +20,8 @@ export interface Counters {
   droppedOverflow: number
   /** QoS 0 above what a session or the namespace may receive per second. */
   droppedRate: number
+  /** Messages that were not taken because the store takes nothing new. */
+  refusedNoSpace: number
   connects: number
   refusedConnects: number
   deniedPublishes: number
@@ -48,6 +50,7 @@ export class Namespace {
     droppedExpired: 0,
     droppedOverflow: 0,
     droppedRate: 0,
+    refusedNoSpace: 0,
     connects: 0,
     refusedConnects: 0,
     deniedPublishes: 0,

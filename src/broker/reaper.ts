@@ -94,6 +94,8 @@ export class Reaper {
     }
     let isProgress = false
     if (will !== null && willDueAt !== null && willDueAt <= now) {
+      // It waits, with its session, until the store takes messages again.
+      if (this.#core.storeHealth.isFull) return false
       const namespace = namespaces.get(record.namespace)
       const done =
         namespace === null

@@ -48,6 +48,14 @@ export function onSubscribe(connection: Connection, session: OnlineSession, pack
     )
     return
   }
+  if (session.entry.isStored && core.storeHealth.isFull) {
+    suback(
+      connection,
+      packet.packetIdentifier,
+      packet.subscriptions.map(() => ReasonCode.QuotaExceeded),
+    )
+    return
+  }
   const reasonCodes: ReasonCode[] = []
   const granted: Extract<Judged, { kind: 'granted' }>[] = []
   for (const [index, request] of packet.subscriptions.entries()) {

@@ -475,7 +475,8 @@ export interface Engine {
   readonly retained: RetainedStore
   readonly bus: Bus
   readonly leases: Leases
-  health(): { readonly writable: boolean; readonly reason: string | null }
+  /** `isFull`: there is little room left; who offers something new should be refused rather than kept waiting. */
+  health(): { readonly writable: boolean; readonly isFull: boolean; readonly reason: string | null }
   /** Everything purged at once: sessions, queues, retained messages of a deleted namespace (S50). */
   purge(namespace: NamespaceId): Promise<void>
   /** Later calls fail with `unavailable`; what was promised before is durable. */

@@ -375,13 +375,18 @@ test('a disk that is nearly full takes nothing new, and still what makes room', 
   await engine.hot.commit(appending(record.uid, '1'))
   free = 400
   fake.advance(1000)
-  assert.deepEqual(engine.health(), { writable: false, reason: 'diskAlmostFull' })
+  assert.deepEqual(engine.health(), { writable: false, isFull: true, reason: 'diskAlmostFull' })
+  // What was under way already may still use half of the reserve.
+  await engine.hot.commit(appending(record.uid, 'late'))
+  assert.deepEqual(await queued(engine, record.uid), ['1', 'late'])
+  free = 200
+  fake.advance(1000)
   await rejects(engine.hot.commit(appending(record.uid, '2')), 'unavailable')
   await rejects(engine.hot.commit(retaining('t', 'x')), 'unavailable')
   const held = [{ kind: 'incoming', packetIdentifier: 1, body: bytes('x') }] as const
   await rejects(engine.hot.commit(commit({ owner: [{ fence, operations: held }] })), 'unavailable')
-  const [one] = await engine.queue.read(record.uid, null, everything)
-  const done = [{ kind: 'acknowledge', upTo: one?.position as Position }] as const
+  const [, late] = await engine.queue.read(record.uid, null, everything)
+  const done = [{ kind: 'acknowledge', upTo: late?.position as Position }] as const
   await engine.hot.commit(commit({ owner: [{ fence, operations: done }] }))
   await engine.hot.commit(commit({ retain: [{ namespace, topicName: 't', body: null, expiresAt: null }] }))
   await open(engine, 'a')

@@ -130,7 +130,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       commit.retain.some(({ body }) => body !== null) ||
       commit.wills.length > 0 ||
       commit.owner.some(({ operations }) => operations.some((o) => o.kind === 'incoming' && o.body !== null))
-    if (grows && space.isLow()) throw unavailable('diskAlmostFull')
+    if (grows && space.isCritical()) throw unavailable('diskAlmostFull')
   }
 
   async function end(): Promise<void> {
@@ -232,9 +232,11 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     bus: cluster.bus(node),
     leases: cluster.leases(node),
     health() {
-      if (!open) return { writable: false, reason: 'closed' }
-      if (group.failure !== null) return { writable: false, reason: group.failure }
-      return space.isLow() ? { writable: false, reason: 'diskAlmostFull' } : { writable: true, reason: null }
+      if (!open) return { writable: false, isFull: false, reason: 'closed' }
+      const { failure } = group
+      if (failure !== null) return { writable: false, isFull: failure === 'diskFull', reason: failure }
+      if (space.isLow()) return { writable: false, isFull: true, reason: 'diskAlmostFull' }
+      return { writable: true, isFull: false, reason: null }
     },
     async purge(namespace) {
       await write(() => store.sessions.purge(namespace))

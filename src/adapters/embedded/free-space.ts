@@ -19,7 +19,8 @@ export class FreeSpace {
   readonly #look: () => { readonly free: number; readonly total: number }
   readonly #reserveBytes: number | null
   #nextLook = Number.NEGATIVE_INFINITY
-  #low = false
+  #free = Number.POSITIVE_INFINITY
+  #reserve = 0
 
   constructor(file: DatabaseFile, clock: Clock, options: FreeSpaceOptions) {
     this.#clock = clock
@@ -27,13 +28,24 @@ export class FreeSpace {
     this.#reserveBytes = options.reserveBytes ?? null
   }
 
+  /** Time to take in nothing new. */
   isLow(): boolean {
+    this.#update()
+    return this.#free < this.#reserve
+  }
+
+  /** What was taken in before, and is on its way through the store, may use half of the reserve. */
+  isCritical(): boolean {
+    this.#update()
+    return this.#free < this.#reserve / 2
+  }
+
+  #update(): void {
     const now = this.#clock.monotonicMs()
-    if (now >= this.#nextLook) {
-      this.#nextLook = now + lookedAtMs
-      const { free, total } = this.#look()
-      this.#low = free < (this.#reserveBytes ?? Math.min(reserveBytes, total / 20))
-    }
-    return this.#low
+    if (now < this.#nextLook) return
+    this.#nextLook = now + lookedAtMs
+    const { free, total } = this.#look()
+    this.#free = free
+    this.#reserve = this.#reserveBytes ?? Math.min(reserveBytes, total / 20)
   }
 }

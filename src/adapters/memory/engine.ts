@@ -167,8 +167,8 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
       bus: cluster.bus(node),
       leases: cluster.leases(node),
       health() {
-        if (!writer.open) return { writable: false, reason: 'closed' }
-        return writer.fault === null ? { writable: true, reason: null } : { writable: false, reason: writer.fault }
+        if (!writer.open) return { writable: false, isFull: false, reason: 'closed' }
+        return { writable: writer.fault === null, isFull: writer.fault === 'full', reason: writer.fault }
       },
       purge: (namespace: NamespaceId) =>
         write(() => {

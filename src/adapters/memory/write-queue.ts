@@ -6,6 +6,8 @@ export type WriteFault =
   | 'refuse'
   /** All are applied, but the caller is told `unavailable`: an unknown outcome. */
   | 'loseAnswer'
+  /** All are applied, and the store says that it has little room left. */
+  | 'full'
 
 /** One node's way into the queue. */
 export interface Writer {

@@ -175,7 +175,7 @@ export function nodesContract(adapter: EngineUnderTest): void {
 
   withEngine(adapter, 'close: what was promised is durable, later calls are unavailable', async (engine, world) => {
     const { record, fence } = await open(engine, 'c1')
-    assert.deepEqual(engine.health(), { writable: true, reason: null })
+    assert.deepEqual(engine.health(), { writable: true, isFull: false, reason: null })
     const promised = engine.hot.commit(appending(record.uid, 'before'))
     const closing = engine.close()
     const calls: readonly (() => Promise<unknown>)[] = [
@@ -238,7 +238,7 @@ export function nodesContract(adapter: EngineUnderTest): void {
       await engine.hot.commit(
         commit({ owner: [{ fence, operations: [{ kind: 'subscriptions', subscriptions: [subscription('a')] }] }] }),
       )
-      assert.deepEqual(engine.health(), { writable: true, reason: null })
+      assert.deepEqual(engine.health(), { writable: true, isFull: false, reason: null })
     },
   )
 
