@@ -2,13 +2,13 @@ import { authorize } from '../auth/authorize.ts'
 import { areCurrent } from '../auth/rights.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
-import { decodeTopicUtf8, parseTopicFilter, parseTopicName, type TopicName } from '../mqtt/topic.ts'
+import { decodeTopicUtf8, parseTopicFilter, parseTopicName } from '../mqtt/topic.ts'
 import { isUtf8Payload } from '../mqtt/utf8.ts'
 import type { InflightState } from '../ports/engine.ts'
 import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { overLimit, topicFault } from './message-limits.ts'
-import type { Publication, PublishOrigin } from './publish.ts'
+import type { PublishOrigin } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
@@ -27,6 +27,8 @@ export interface PublishLink {
   onBacklog(): void
   onBacklogGone(): void
 }
+
+type Denied = Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>
 
 /** A released QoS 2 message is answered with PUBCOMP, any other with PUBACK. */
 const releaseToken = 0x1_0000
@@ -107,6 +109,10 @@ export class IncomingPublish implements PublishOrigin {
     }
     const { qos } = view
     if (qos > 0 && !this.#admits(view.packetIdentifier)) return
+    if (qos === 2 && this.#held.has(view.packetIdentifier)) {
+      this.#onRepeated(view.packetIdentifier)
+      return
+    }
     if (this.#rate !== null && !this.#isWithinRate(this.#rate)) return
     const slot = view.topicAlias === 0 ? this.#topic() : this.#aliased()
     if (slot === null) return
@@ -143,6 +149,16 @@ export class IncomingPublish implements PublishOrigin {
       if (qos === 1) this.#unanswered++
       this.#link.onBacklog()
     }
+  }
+
+  /**
+   * [MQTT-4.3.3-10]: the broker has the message. Whatever is true of it by now, a refusal here would free the identifier for
+   * the client alone; PUBREL judges again.
+   */
+  #onRepeated(identifier: number): void {
+    if (this.#rate !== null) this.#spend(this.#rate)
+    if (view.topicAlias > 0 && this.#aliased() === null) return
+    this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
   }
 
   /** Will anything of this message be written? A QoS 2 message whose session ends with its connection is not, until PUBREL. */
@@ -205,10 +221,14 @@ export class IncomingPublish implements PublishOrigin {
       }
       return false
     }
-    rate.spend(view.end - view.start)
-    const waitMs = rate.waitMs(nowMs)
-    if (waitMs > 0 && !isTold) this.#link.onThrottled(waitMs)
+    this.#spend(rate, isTold)
     return true
+  }
+
+  #spend(rate: Rate, isTold = false): void {
+    rate.spend(view.end - view.start)
+    const waitMs = rate.waitMs(this.#core.turn.monotonicMs)
+    if (waitMs > 0 && !isTold) this.#link.onThrottled(waitMs)
   }
 
   #topic(): TopicSlot | null {
@@ -245,7 +265,7 @@ export class IncomingPublish implements PublishOrigin {
     return slot
   }
 
-  /** A topic that is well formed and within its limits; `#isAllowed` has not judged it. */
+  /** A topic that is well formed; `#isAllowed` has not judged it. */
   #unjudged(): TopicSlot | null {
     const { namespace } = this.#session
     const text = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd)
@@ -258,32 +278,36 @@ export class IncomingPublish implements PublishOrigin {
       this.#link.end(clientError(ReasonCode.TopicNameInvalid, `[MQTT-3.3.2-2] topic: ${parsed.error.kind}`))
       return null
     }
-    const fault = topicFault(text, view.topicEnd - view.topicStart, namespace.limits)
-    if (fault !== null) {
-      this.#refuse(ReasonCode.TopicNameInvalid, fault)
-      return null
-    }
     const bytes = Buffer.from(view.bytes.subarray(view.topicStart, view.topicEnd))
     return new TopicSlot(namespace, bytes, parsed.value, namespace.router.route(parsed.value))
   }
 
-  /** A remembered grant is checked against the registry of now on every use (S40). */
+  /** Checked against the registry of now on every use, remembered grants too (S40). */
   #isAllowed(slot: TopicSlot): boolean {
-    const { namespace, principal } = this.#session
-    if (slot.stamp === namespace.registryStamp) return true
-    if (slot.rights === null || !areCurrent(slot.rights, principal, namespace.view)) {
-      const rights = this.#core.rights.rightsOf(principal, namespace.view)
-      const authorization = authorize(rights, 'publish', slot.topicName)
-      if (authorization.outcome === 'denied') {
-        // The slot keeps its old rights: an alias may still lead here, and must be refused again.
-        this.#topics.forget(slot)
-        this.#deny(authorization)
-        return false
-      }
-      slot.rights = rights
+    const { registryStamp, limits } = this.#session.namespace
+    if (slot.stamp === registryStamp) return true
+    const fault = topicFault(slot.topicName, slot.bytes.length, limits)
+    const denied = fault === null ? this.#denialOf(slot) : null
+    if (fault === null && denied === null) {
+      slot.stamp = registryStamp
+      return true
     }
-    slot.stamp = namespace.registryStamp
-    return true
+    // The slot keeps its old rights: an alias may still lead here, and must be refused again.
+    this.#topics.forget(slot)
+    if (fault !== null) this.#refuse(ReasonCode.TopicNameInvalid, fault)
+    else if (denied !== null) this.#deny(denied)
+    return false
+  }
+
+  /** Null: its client has the right to publish there. */
+  #denialOf(slot: TopicSlot): Denied | null {
+    const { namespace, principal } = this.#session
+    if (slot.rights !== null && areCurrent(slot.rights, principal, namespace.view)) return null
+    const rights = this.#core.rights.rightsOf(principal, namespace.view)
+    const authorization = authorize(rights, 'publish', slot.topicName)
+    if (authorization.outcome === 'denied') return authorization
+    slot.rights = rights
+    return null
   }
 
   /** Where the namespace asks for it, a Response Topic is one that its sender could subscribe to (S45). */
@@ -302,7 +326,12 @@ export class IncomingPublish implements PublishOrigin {
     return authorization.outcome === 'allowed'
   }
 
-  #deny(denied: Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>): void {
+  #deny(denied: Denied): void {
+    this.#record(denied)
+    this.#refuse(ReasonCode.NotAuthorized, denied.code, 'ClientAuthorizationError')
+  }
+
+  #record(denied: Denied): void {
     const { namespace } = this.#session
     namespace.counters.deniedPublishes++
     this.#core.decisions.refused(
@@ -317,7 +346,6 @@ export class IncomingPublish implements PublishOrigin {
         method: this.#session.acceptance.method,
       },
     )
-    this.#refuse(ReasonCode.NotAuthorized, denied.code, 'ClientAuthorizationError')
   }
 
   /** Version 5 is told in the acknowledgement and stays; without one, and in 3.1.1, the connection ends. */
@@ -344,15 +372,11 @@ export class IncomingPublish implements PublishOrigin {
     })
   }
 
-  /** QoS 2: kept under its identifier until PUBREL; sent twice, it is kept once [MQTT-4.3.3-10]. */
+  /** QoS 2: kept under its identifier until PUBREL. */
   #hold(slot: TopicSlot): void {
     const core = this.#core
     const session = this.#session
     const identifier = view.packetIdentifier
-    if (this.#held.has(identifier)) {
-      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
-      return
-    }
     const body = encodeStoredMessage(view, slot.aliasedTopic, 2, view.retain, this.publisher, core.turn.now)
     this.#held.set(identifier, body)
     if (!session.entry.isStored) {
@@ -360,17 +384,7 @@ export class IncomingPublish implements PublishOrigin {
       return
     }
     core.commits.operate(session.fence, { kind: 'incoming', packetIdentifier: identifier, body })
-    this.uncommitted++
-    core.commits.wait({
-      settled: (committed) => {
-        this.uncommitted--
-        if (this.#isEnded) return
-        if (committed) this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success)
-        else this.#link.end(storeUnavailable)
-        this.#link.onBacklogGone()
-      },
-    })
-    this.#link.onBacklog()
+    this.#afterCommit('PUBREC', identifier, ReasonCode.Success)
   }
 
   onPubrel(identifier: number): void {
@@ -384,21 +398,56 @@ export class IncomingPublish implements PublishOrigin {
     const { namespace, fence, entry } = this.#session
     const { retain } = readStoredMessage(body)
     readStoredPublish(body, view)
-    const topicName = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) as TopicName
-    const publication: Publication = {
-      namespace,
-      topicName,
-      route: namespace.router.route(topicName),
-      aliasedTopic: null,
+    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd) ?? this.#unjudged()
+    if (slot === null) return
+    const denied = this.#denialOf(slot)
+    if (denied !== null) {
+      this.#record(denied)
+      this.#dropHeld(identifier, denied.code)
+      return
     }
+    if (!slot.route.isValid) slot.route = namespace.router.route(slot.topicName)
+    slot.aliasedTopic = null
     const release = entry.isStored ? { fence, packetIdentifier: identifier } : null
     const token = releaseToken | identifier
-    if (this.#core.publishing.publish(publication, view, 2, retain, this, token, release)) {
+    if (this.#core.publishing.publish(slot, view, 2, retain, this, token, release)) {
       this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.Success)
     } else {
       this.#unanswered++
       this.#link.onBacklog()
     }
+  }
+
+  /**
+   * Its client has lost the right since PUBREC: the message is dropped. Version 5 is told that there is none; 3.1.1 has no
+   * word for it, so its connection ends. The identifier is free when nothing can bring the message back.
+   */
+  #dropHeld(identifier: number, detail: string): void {
+    const { fence, entry, version } = this.#session
+    if (entry.isStored) {
+      this.#core.commits.operate(fence, { kind: 'incoming', packetIdentifier: identifier, body: null })
+    }
+    if (version === 4) {
+      this.#link.end({ reason: 'ClientAuthorizationError', reasonCode: null, will: 'publish', detail })
+      return
+    }
+    if (entry.isStored) this.#afterCommit('PUBCOMP', identifier, ReasonCode.PacketIdentifierNotFound)
+    else this.#inOrder(() => this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.PacketIdentifierNotFound))
+  }
+
+  /** Answers when this turn's commit is durable. */
+  #afterCommit(type: 'PUBREC' | 'PUBCOMP', identifier: number, reasonCode: ReasonCode): void {
+    this.uncommitted++
+    this.#core.commits.wait({
+      settled: (committed) => {
+        this.uncommitted--
+        if (this.#isEnded) return
+        if (committed) this.#link.sendAcknowledgement(type, identifier, reasonCode)
+        else this.#link.end(storeUnavailable)
+        this.#link.onBacklogGone()
+      },
+    })
+    this.#link.onBacklog()
   }
 
   published(token: number, committed: boolean): void {

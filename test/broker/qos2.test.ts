@@ -173,3 +173,92 @@ test('QoS 2 survives a restart of the broker between every two steps', async () 
   await restart()
   assert.deepEqual(client.packets(), [])
 })
+
+/** The clients of these tests may publish below `open/`, or may no more. */
+function setRight(home: ReturnType<typeof house>, mayPublish: boolean): void {
+  const name = '$all-Publisher-open'
+  if (mayPublish) home.namespace.bind('$all', 'Publisher', 'open')
+  else home.namespace.unbind(name)
+  home.changed({ type: 'permissionBindings', name, change: mayPublish ? 'created' : 'deleted' })
+}
+
+for (const stored of [false, true]) {
+  const kind = stored ? 'a session in the store' : 'a session in memory'
+
+  test(`[MQTT-4.3.3-10] from ${kind}: what is held is answered with success though its right is gone; PUBREL drops it and frees the identifier`, async () => {
+    const home = house({ limits: { receiveMaximum: 1 } })
+    const publisher = await home.connect(stored ? persistent : { name: 'alpha' })
+    const subscriber = await home.connect({ name: 'beta' })
+    await subscriber.subscribe('open/#', { qos: 2 })
+    publisher.publish('open/a', 'held', { qos: 2, packetIdentifier: 2 })
+    await home.settle()
+    publisher.take('PUBREC')
+    setRight(home, false)
+    for (let i = 0; i < 2; i++) {
+      publisher.publish('open/a', 'held', { qos: 2, packetIdentifier: 2, dup: true })
+      await home.settle()
+      assert.equal(publisher.take('PUBREC').reasonCode, ReasonCode.Success)
+    }
+    answer(publisher, 'PUBREL', 2)
+    await home.settle()
+    assert.equal(publisher.take('PUBCOMP').reasonCode, ReasonCode.PacketIdentifierNotFound)
+    assert.equal(home.broker.operations.decisions(home.namespace.id, 1)[0]?.record.code, 'publishNotAuthorized')
+
+    setRight(home, true)
+    publisher.publish('open/a', 'new', { qos: 2, packetIdentifier: 2 })
+    await home.settle()
+    assert.equal(publisher.take('PUBREC').reasonCode, ReasonCode.Success)
+    answer(publisher, 'PUBREL', 2)
+    await home.settle()
+    assert.equal(publisher.take('PUBCOMP').reasonCode, ReasonCode.Success)
+    assert.deepEqual(subscriber.messages(), ['open/a new'])
+  })
+}
+
+test('[MQTT-3.3.5-2] MQTT 3.1.1 has no word for a PUBREL that is refused: the connection ends, what was held is gone from the store', async () => {
+  const home = house()
+  const options: ClientOptions = { name: 'alpha', version: 4, cleanStart: false }
+  const first = await home.connect(options)
+  const subscriber = await home.connect({ name: 'beta' })
+  await subscriber.subscribe('open/#', { qos: 2 })
+  first.publish('open/a', 'held', { qos: 2, packetIdentifier: 2 })
+  await home.settle()
+  first.take('PUBREC')
+  setRight(home, false)
+  answer(first, 'PUBREL', 2)
+  await home.settle()
+  assert.deepEqual(first.packets(), [])
+  assert.notEqual(first.peer.ended, null)
+
+  setRight(home, true)
+  const second = await home.connect(options)
+  second.publish('open/a', 'new', { qos: 2, packetIdentifier: 2 })
+  await home.settle()
+  second.take('PUBREC')
+  answer(second, 'PUBREL', 2)
+  await home.settle()
+  assert.deepEqual(subscriber.messages(), ['open/a new'])
+})
+
+test('[MQTT-4.3.3-10] a repeated PUBLISH is not refused for its rate, and sets its Topic Alias', async () => {
+  const home = house({ limits: { publishesPerSecondPerSession: 1 } })
+  const publisher = await home.connect(persistent)
+  const subscriber = await home.connect({ name: 'beta' })
+  await subscriber.subscribe('open/#', { qos: 2 })
+  publisher.publish('open/a', 'held', { qos: 2, packetIdentifier: 2 })
+  for (let packetIdentifier = 3; packetIdentifier < 8; packetIdentifier++) {
+    publisher.publish('open/b', 'too many', { qos: 1, packetIdentifier })
+  }
+  publisher.publish('open/a', 'held', { qos: 2, packetIdentifier: 2, dup: true, properties: { topicAlias: 1 } })
+  await home.settle()
+  const answers = publisher
+    .packets()
+    .filter((packet): packet is AcknowledgementPacket => packet.type === 'PUBACK' || packet.type === 'PUBREC')
+  assert.equal(answers.at(-2)?.reasonCode, ReasonCode.QuotaExceeded)
+  assert.deepEqual([answers.at(-1)?.type, answers.at(-1)?.reasonCode], ['PUBREC', ReasonCode.Success])
+  subscriber.messages()
+  await home.pass(5_000)
+  publisher.publish('', 'by alias', { qos: 0, properties: { topicAlias: 1 } })
+  await home.settle()
+  assert.deepEqual(subscriber.messages(), ['open/a by alias'])
+})

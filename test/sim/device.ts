@@ -470,6 +470,10 @@ export class Device {
   #resend(link: Link): void {
     for (const [packetIdentifier, outgoing] of this.outgoing) {
       if (outgoing.isReleased) {
+        // PUBREL is judged, too.
+        if (outgoing.packet.topicName.startsWith('team/') && this.world.setup.hasRegistryChanges) {
+          link.excuses.add('rights may change')
+        }
         link.send(answer('PUBREL', packetIdentifier, ReasonCode.Success))
         continue
       }
@@ -559,7 +563,10 @@ export class Device {
     this.outgoing.delete(packetIdentifier)
     // Where the broker may have begun another session, it may never have had the message.
     const isKnown = reasonCode < 0x80 || this.session?.isDoomed !== true
-    if (isKnown) this.ledger.accepted(message)
+    // A right that was lost meanwhile may have met PUBREL, which then drops the message; 3.1.1 is not told which it was.
+    const wasDropped =
+      type === 'PUBCOMP' && !this.namespace.mayAlwaysPublish(this.name, message.topicName, message.version)
+    if (isKnown && !wasDropped) this.ledger.accepted(message)
     else this.ledger.over(message)
   }
 }

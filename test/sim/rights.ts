@@ -149,6 +149,11 @@ export class SimNamespace extends TestNamespace {
     return this.#some(since, (grants) => may(grants, device, topicName, grants.publishTeam))
   }
 
+  /** Was it allowed all the while since that version? */
+  mayAlwaysPublish(device: DeviceName, topicName: string, since: number): boolean {
+    return this.#history.slice(since).every((grants) => may(grants, device, topicName, grants.publishTeam))
+  }
+
   maySubscribe(device: DeviceName, topicFilter: string, since: number): boolean {
     const filter = topicFilter.replace(/^\$share\/[^/]+\//, '')
     return this.#some(since, (grants) => may(grants, device, filter, grants.subscribeTeam))
