@@ -16,7 +16,7 @@ import { TlsContexts } from './listeners/tls-context.ts'
 import { openAdminToken } from './main/admin-token.ts'
 import { applyTemplates } from './main/apply-templates.ts'
 import { checkClock, watchClock } from './main/clock-check.ts'
-import { openDataDirectory } from './main/data-directory.ts'
+import { holderOf, openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
 import { openDoors } from './main/doors.ts'
@@ -261,7 +261,7 @@ async function openEngine(adapters: Adapters, node: NodeId, directory: string): 
   try {
     return await adapters.openEngine(node, directory)
   } catch (error) {
-    throw new StartError([reasonOf(error)], error)
+    throw new StartError([`${reasonOf(error)}${holderOf(directory)}`], error)
   }
 }
 

@@ -1,5 +1,6 @@
 import type { Adapters } from '../main.ts'
 import { escapeText } from './escape-text.ts'
+import { codePage, presentedText, words } from './operations/decision-lines.ts'
 
 type Refusal = Parameters<NonNullable<Adapters['tellRefusal']>>[0]
 
@@ -9,11 +10,12 @@ export function refusalText(refusal: Refusal): string[] {
   const lines = ['', `refused: ${code}  (${subjectOf(refusal)}, ${action} from ${refusal.remoteAddress})`]
   for (const { step, outcome, expected, presented, detail } of refusal.steps) {
     if (outcome !== 'failed') continue
-    lines.push(`  ${step}${detail === null ? '' : `: ${detail}`}`)
+    lines.push(`  ${words(step)}${detail === null ? '' : `: ${detail}`}`)
     if (expected !== null) lines.push(`    expected   ${expected}`)
-    if (presented !== null) lines.push(`    presented  ${presented}`)
+    if (presented !== null) lines.push(`    presented  ${presentedText(presented)}`)
   }
   if (remedy !== null) lines.push(`  remedy: ${remedy}`)
+  if (code !== null) lines.push(`  read more: ${codePage(code, process.cwd())}`)
   // Records come escaped already; this is the last door before a terminal (S63), so it looks again.
   return [...lines.map(escapeText), '']
 }

@@ -1,6 +1,8 @@
 import type { Mode } from '../config.ts'
 import { type Adapters, nodeAdapters, StartError, start } from '../main.ts'
+import { mayHandleHangup } from './hangup.ts'
 import { loadConfig } from './load-config.ts'
+import { endWithNpm } from './npm-parent.ts'
 import { refusalText } from './refusal-text.ts'
 import { welcome } from './welcome.ts'
 
@@ -18,13 +20,12 @@ export async function runServer(mode: Mode, flags: Readonly<Record<string, unkno
     ...(mode === 'dev' ? { tellRefusal: printRefusal } : {}),
   }
   dieOfUnhandledErrors(adapters.log)
-  const stopAsked = signalled()
+  const stopAsked = endAsked(mode)
   try {
     const running = await start(config, adapters)
     if (running.dev !== null) {
       for (const line of welcome(running.dev, running.ready)) console.log(line)
     }
-    // Of a terminal that is closed, too: what dev shows nobody sees then, so dev ends with it.
     if (mode === 'serve') process.on('SIGHUP', () => running.reload())
     await stopAsked
     await running.stop()
@@ -45,8 +46,12 @@ function printRefusal(refusal: Parameters<NonNullable<Adapters['tellRefusal']>>[
   return process.stderr.isTTY ? 'enough' : 'logToo'
 }
 
-/** Resolves at the first SIGINT or SIGTERM; the second one ends the process at once. */
-function signalled(): Promise<void> {
+/**
+ * Resolves at the first SIGINT or SIGTERM (the second one ends the process at once), and when the npm that started us is
+ * gone. `dev` shows what it does, so it ends as well when nobody can see it any more: the terminal is closed, the reader
+ * of a pipe gone.
+ */
+function endAsked(mode: Mode): Promise<void> {
   return new Promise((resolve) => {
     let asked = false
     const onSignal = (): void => {
@@ -56,6 +61,16 @@ function signalled(): Promise<void> {
     }
     process.on('SIGINT', onSignal)
     process.on('SIGTERM', onSignal)
+    const cancel = endWithNpm(process.env, () => {
+      cancel()
+      resolve()
+    })
+    // The stream's own complaint would end the process before anything is stored.
+    for (const stream of [process.stdout, process.stderr]) {
+      stream.removeAllListeners('error')
+      stream.on('error', mode === 'dev' ? () => resolve() : () => {})
+    }
+    if (mode === 'dev' && mayHandleHangup()) process.on('SIGHUP', () => resolve())
   })
 }
 

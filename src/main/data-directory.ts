@@ -14,6 +14,7 @@ import {
 import { dirname, join } from 'node:path'
 import { type DirectoryLock, lockDirectory } from '../adapters/embedded/directory-lock.ts'
 import type { Config } from '../config.ts'
+import type { ReadyFile } from './ready-file.ts'
 import { codeOf, reasonOf, StartError } from './start-error.ts'
 
 /** Its presence says that `sealgate dev` made the directory: certificate authorities and clients that anyone can read of. */
@@ -85,12 +86,23 @@ function wipe(directory: string): void {
   try {
     lock = lockDirectory(directory)
   } catch (error) {
-    throw new StartError([`--reset: ${reasonOf(error)}`], error)
+    throw new StartError([`--reset: ${reasonOf(error)}${holderOf(directory)}`], error)
   }
   for (const name of readdirSync(directory)) {
     if (name !== 'lock') rmSync(join(directory, name), { recursive: true, force: true })
   }
   lock.release()
+}
+
+/** Which broker has the directory, by its ready file; nothing where none is told. For the end of a message. */
+export function holderOf(directory: string): string {
+  try {
+    const { pid, mqtts } = JSON.parse(readFileSync(join(directory, 'ready.json'), 'utf8')) as Partial<ReadyFile>
+    if (!Number.isInteger(pid)) return ''
+    return ` (process ${pid}${mqtts == null ? '' : `, MQTT on ${mqtts.host}:${mqtts.port}`})`
+  } catch {
+    return ''
+  }
 }
 
 /** In one step: a reader sees the old content or the new, never a part, also after a crash. */

@@ -18,9 +18,16 @@ export interface DevSetup {
   /** The ARM template that describes it all; edit it, or `--reset`. */
   readonly templateFile: string
   readonly directory: string
+  /** Of the CA that signed the clients; its key lies beside it. */
+  readonly caFile: string
   readonly clients: readonly DevClient[]
-  /** A topic that every client may publish and subscribe to, and one that is each client's own. */
-  readonly topics: readonly string[]
+  /** Every client may publish and subscribe to each of them: one that all share, and one that is each client's own. */
+  readonly topicSpaces: readonly TopicSpace[]
+}
+
+export interface TopicSpace {
+  readonly name: string
+  readonly template: string
 }
 
 export interface DevClient {
@@ -34,6 +41,12 @@ const namespace = 'local'
 const authorityDays = 3_650
 const clientDays = 825
 const backdateSeconds = 3_600
+
+const topicSpaces: readonly TopicSpace[] = [
+  { name: 'demo', template: 'demo/#' },
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the topic template
+  { name: 'own', template: 'devices/${client.authenticationName}/#' },
+]
 
 type Names = 'dNSName' | 'uniformResourceIdentifier' | 'iPAddress' | 'rfc822Name'
 
@@ -101,7 +114,7 @@ export function prepareDev(data: DataDirectory, now: UnixMillis): DevSetup {
     // Written last: its presence says that all the rest is there.
     writeFileAtomically(templateFile, `${JSON.stringify(makeEverything(data, now), null, 2)}\n`, 0o600)
   }
-  return { namespace, templateFile, directory, clients, topics: ['demo/#', 'devices/<authentication name>/#'] }
+  return { namespace, templateFile, directory, caFile: data.file('dev', 'ca.pem'), clients, topicSpaces }
 }
 
 function makeEverything(data: DataDirectory, now: UnixMillis): unknown {
@@ -198,13 +211,8 @@ function template(caCertificate: string, thumbprints: ReadonlyMap<string, string
           },
         }),
       ),
-      child('topicSpaces', 'demo', { topicTemplates: ['demo/#'] }),
-      // biome-ignore lint/suspicious/noTemplateCurlyInString: a variable of the topic template
-      child('topicSpaces', 'own', { topicTemplates: ['devices/${client.authenticationName}/#'] }),
-      binding('demo', 'Publisher'),
-      binding('demo', 'Subscriber'),
-      binding('own', 'Publisher'),
-      binding('own', 'Subscriber'),
+      ...topicSpaces.map(({ name, template }) => child('topicSpaces', name, { topicTemplates: [template] })),
+      ...topicSpaces.flatMap(({ name }) => [binding(name, 'Publisher'), binding(name, 'Subscriber')]),
     ],
   }
 }

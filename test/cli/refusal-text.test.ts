@@ -37,12 +37,18 @@ test('a refusal is its code, what was compared, and the remedy', () => {
   assert.deepEqual(refusalText(refusal), [
     '',
     'refused: nameMismatch  (client press-7, connect from 192.0.2.1)',
-    '  nameMatch: SubjectMatchesAuthenticationName',
+    '  name match: SubjectMatchesAuthenticationName',
     '    expected   subject press-7',
     '    presented  CN=press-8',
     '  remedy: Issue a certificate that carries the name.',
+    '  read more: docs/codes/nameMismatch.md',
     '',
   ])
+})
+
+test('a field that is not there is said to be so, instead of nothing at all', () => {
+  const steps = [{ ...refusal.steps[1]!, presented: '' }]
+  assert.ok(refusalText({ ...refusal, steps }).includes('    presented  (nothing)'))
 })
 
 test('a peer without a name is told by its certificate, its Client Identifier, or not at all', () => {

@@ -122,7 +122,7 @@ test('a taken port is one clear line and exit code 1', async (t) => {
   )
   assert.equal(await started.ended, 1)
   assert.deepEqual(started.complaints, [
-    `sealgate serve: --mqtts 127.0.0.1:${port}: the port is taken; choose another, or 0 for any free one`,
+    `sealgate serve: --mqtts 127.0.0.1:${port}: the port is taken by ${readFileSync('/proc/self/comm', 'utf8').trim()} (process ${process.pid}); end that, or listen elsewhere: --mqtts 127.0.0.1:0 takes any free port`,
   ])
   assert.equal(existsSync(readyFile), false)
 })
@@ -166,7 +166,10 @@ test('S67: a restart keeps what was applied; a second process on the data is ref
   guarded(t, first.sealgate)
   const { code, stderr } = sealgate('serve', '--data-dir', join(directory, 'data'), '--mqtts', '127.0.0.1:0')
   assert.equal(code, 1)
-  assert.match(stderr, /^sealgate serve: the data directory is in use by another process: .*\n$/)
+  assert.match(
+    stderr,
+    /^sealgate serve: the data directory is in use by another process: .*\(process \d+, MQTT on 127\.0\.0\.1:\d+\)\n$/,
+  )
   const told = join(directory, 'data', 'ready.json')
   assert.equal((JSON.parse(readFileSync(told, 'utf8')) as { pid: number }).pid, first.sealgate.child.pid)
   assert.equal(await first.sealgate.stop(), 0)
@@ -176,34 +179,6 @@ test('S67: a restart keeps what was applied; a second process on the data is ref
   assert.equal((await second.sealgate.entry(({ event }) => event === 'applied'))['skipped'], true)
   assert.equal(second.ready.namespace, 'plant')
   assert.equal(await second.sealgate.stop(), 0)
-})
-
-test('dev prints commands that work as they stand', async (t) => {
-  const directory = temporaryDirectory(t)
-  const dev = guarded(
-    t,
-    new SealgateProcess([
-      'dev',
-      '--data-dir',
-      join(directory, 'my data'),
-      '--mqtts',
-      '127.0.0.1:0',
-      '--wss',
-      'off',
-      '--https',
-      'off',
-    ]),
-  )
-  await dev.entry(({ event }) => event === 'ready')
-  const text = dev.stdout.join('\n').replaceAll('\\\n', '')
-  const publish = /mosquitto_pub .*/.exec(text)?.[0]
-  const subscribe = /mosquitto_sub .*/.exec(text)?.[0]
-  assert.ok(publish !== undefined && subscribe !== undefined, text)
-  const subscribed = spawnSync('sh', ['-c', `${subscribe} -E`], { encoding: 'utf8', timeout: 10_000 })
-  assert.deepEqual([subscribed.status, subscribed.stderr], [0, ''])
-  const published = spawnSync('sh', ['-c', publish], { encoding: 'utf8', timeout: 10_000 })
-  assert.deepEqual([published.status, published.stdout, published.stderr], [0, '', ''])
-  assert.equal(await dev.stop(), 0)
 })
 
 test('a Node.js that is too old is told in one line and exit code 1', (t) => {

@@ -212,7 +212,7 @@ test('a start that fails leaves no listener, no engine and no ready file', async
   await assert.rejects(start(config, adapters), (error) => {
     assert.ok(error instanceof StartError)
     assert.deepEqual(error.lines, [
-      `--mqtt-tcp 127.0.0.1:${port}: the port is taken; choose another, or 0 for any free one`,
+      `--mqtt-tcp 127.0.0.1:${port}: the port is taken by another listener of this process; end that, or listen elsewhere: --mqtt-tcp 127.0.0.1:0 takes any free port`,
     ])
     return true
   })

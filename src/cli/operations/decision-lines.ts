@@ -40,11 +40,16 @@ export function decisionLines(decision: DecisionDocument, workingDirectory: stri
   const lines = decision.steps.flatMap(({ step, outcome, expected, presented, detail }) => [
     `  ${marks[outcome]}  ${words(step)}${detail === null ? '' : `: ${detail}`}`,
     ...(expected === null ? [] : [`             expected   ${expected}`]),
-    ...(presented === null ? [] : [`             presented  ${presented}`]),
+    ...(presented === null ? [] : [`             presented  ${presentedText(presented)}`]),
   ])
   if (remedy !== null) lines.push('', `  What to do: ${remedy}`)
   if (code !== null) lines.push(`  Read more:  ${codePage(code, workingDirectory)}`)
   return lines.map(escapeText)
+}
+
+/** An empty text is an answer too: the field is not there. */
+export function presentedText(presented: string): string {
+  return presented === '' ? '(nothing)' : presented
 }
 
 /** Whom it was about, by the best name that there is. */
@@ -70,6 +75,6 @@ export function codePage(code: string, workingDirectory: string): string {
 }
 
 /** `certificationPath` → `certification path` */
-function words(step: string): string {
+export function words(step: string): string {
   return step.replaceAll(/([a-z])([A-Z])/g, (_, before: string, after: string) => `${before} ${after.toLowerCase()}`)
 }
