@@ -70,6 +70,7 @@ function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion
   return {
     kind: 'valid',
     caCertificateName: ca.name,
+    restsOn: registered.filter(({ certificate }) => certificates.includes(certificate)).map(({ name }) => name),
     notAfter,
     subjects: certificates.map(({ subject }) => printable(formatDistinguishedName(subject), 128)),
   }

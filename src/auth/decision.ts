@@ -73,6 +73,8 @@ export interface Accepted {
   readonly validUntil: UnixSeconds | null
   /** Resource name of the CA certificate that the path ends at; null without a path. */
   readonly caCertificateName: string | null
+  /** Resource names of all CA certificates in the path: when one of them changes, it is to be judged again. */
+  readonly restsOn: readonly string[]
   readonly explanation: Explanation
 }
 

@@ -25,9 +25,10 @@ export function accept(
     readonly method: AuthenticationType
     readonly validUntil: UnixSeconds | null
     readonly caCertificateName: string | null
+    readonly restsOn?: readonly string[]
   },
 ): Accepted {
-  return { outcome: 'accepted', ...accepted, explanation: trail.explanation() }
+  return { outcome: 'accepted', restsOn: [], ...accepted, explanation: trail.explanation() }
 }
 
 /** @param provenPath null: not looked into yet */

@@ -7,6 +7,8 @@ export type PathVerdict =
   | {
       readonly kind: 'valid'
       readonly caCertificateName: string
+      /** Every registered CA certificate of the path, as intermediate too: if one of them goes, it is another path. */
+      readonly restsOn: readonly string[]
       /** The last second at which every certificate of the path is valid. */
       readonly notAfter: UnixSeconds
       /** Leaf first, anchor last. */

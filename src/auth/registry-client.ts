@@ -49,7 +49,7 @@ function byThumbprint(client: RegisteredClient, certificate: Certificate, decide
   const { trail, context } = decided
   const skew = context.skew ?? defaultSkew
   const dates = traceDates(certificate, decided, skew)
-  const match = matchThumbprint(certificate, client)
+  const match = matchThumbprint(certificate, client, decided.view.limits.allowSha1Thumbprints)
   trail[match.matched ? 'passed' : 'failed']('thumbprint', match)
   if (dates !== null) return refuse(decided, dates, match.matched ? true : null)
   if (!match.matched) return refuse(decided, 'thumbprintMismatch')
@@ -109,6 +109,7 @@ function byPath(
     method: 'CACertificate',
     validUntil: firstSecondAfter(verdict.notAfter, skew),
     caCertificateName: verdict.caCertificateName,
+    restsOn: verdict.restsOn,
   })
 }
 

@@ -103,17 +103,33 @@ export interface ThumbprintMatch {
   readonly detail: string | null
 }
 
-/** Compares the hash of the certificate as received with the client's thumbprints; SHA-256 and SHA-1 by length. */
-export function matchThumbprint(certificate: Certificate, client: RegisteredClient): ThumbprintMatch {
+/**
+ * Compares the hash of the certificate as received with the client's thumbprints; SHA-256 and SHA-1 by length.
+ *
+ * @param allowSha1 whether thumbprints of 40 digits count (S14)
+ */
+export function matchThumbprint(
+  certificate: Certificate,
+  client: RegisteredClient,
+  allowSha1: boolean,
+): ThumbprintMatch {
   const { sha256, sha1 } = thumbprintsOf(certificate.der)
-  const at = client.allowedThumbprints.findIndex((thumbprint) =>
-    thumbprint.length === 40 ? thumbprint === sha1 : thumbprint === sha256,
-  )
-  const usesSha1 = client.allowedThumbprints.some((thumbprint) => thumbprint.length === 40)
+  const { allowedThumbprints } = client
+  const equals = (thumbprint: string): boolean => thumbprint === (isSha1(thumbprint) ? sha1 : sha256)
+  const at = allowedThumbprints.findIndex((thumbprint) => (allowSha1 || !isSha1(thumbprint)) && equals(thumbprint))
+  const isTurnedOff = at < 0 && !allowSha1 && allowedThumbprints.some(equals)
   return {
     matched: at >= 0,
-    expected: client.allowedThumbprints,
-    presented: usesSha1 ? [sha256, sha1] : [sha256],
-    detail: at < 0 ? null : `${at === 0 ? 'primary' : 'secondary'} thumbprint`,
+    expected: allowedThumbprints,
+    presented: allowedThumbprints.some(isSha1) ? [sha256, sha1] : [sha256],
+    detail: isTurnedOff
+      ? 'SHA-1 thumbprints are turned off in this namespace'
+      : at < 0
+        ? null
+        : `${at === 0 ? 'primary' : 'secondary'} thumbprint`,
   }
+}
+
+function isSha1(thumbprint: string): boolean {
+  return thumbprint.length === 40
 }

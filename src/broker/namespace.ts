@@ -58,6 +58,7 @@ export class Namespace {
   }
   #view: NamespaceView
   #limits: NamespaceLimits
+  #rightsRulesChanged = false
   /**
    * Rises whenever the registry changes: whoever keeps a grant compares this one number per message, and the revisions
    * that the grant was made from only when it differs (S40).
@@ -100,9 +101,17 @@ export class Namespace {
   /** The registry changed: from here on nothing that was decided before is worth anything without another look. */
   registryChanged(view: NamespaceView, nowMs: number): void {
     if (this.#limits !== view.limits) this.rates = new NamespaceRates(view.limits, nowMs)
+    if (this.#limits.dollarTopics !== view.limits.dollarTopics) this.#rightsRulesChanged = true
     this.#view = view
     this.#limits = view.limits
     this.registryStamp++
+  }
+
+  /** Whether a rule by which rights are judged has changed since the last question. */
+  takeRightsRulesChanged(): boolean {
+    const changed = this.#rightsRulesChanged
+    this.#rightsRulesChanged = false
+    return changed
   }
 }
 

@@ -15,9 +15,14 @@ import { TimerWheel, WheelEntry } from './timers.ts'
 import type { Resumable } from './turn.ts'
 import { principalOf } from './will.ts'
 
-/** Judgements after which others get their turn (S46); each costs 10 to 300 µs. */
+/** After this long, or this many judgements (each 10 to 300 µs), others get their turn (S46). */
+const turnMs = 5
 const perTurn = 64
 const expiryGrain = { grainMs: 1_000, slots: 4_096 }
+/** Certificates expire at whole seconds of the wall clock: ticks come this long after them. */
+const afterSecondMs = 20
+/** The wall clock was set when it has moved by this much against the one that only runs. */
+const stepMs = 500
 /** Trust that ends later than this is looked at again then: timers have an end. */
 const longestWaitMs = 2 ** 31 - 1
 
@@ -56,7 +61,7 @@ export class Rejudge implements Resumable {
   readonly #core: Core
   readonly #byClient = new Map<string, Set<OnlineSession>>()
   readonly #byCa = new Map<string, Set<OnlineSession>>()
-  readonly #caOf = new Map<OnlineSession, string>()
+  readonly #casOf = new Map<OnlineSession, readonly string[]>()
   readonly #expiry: TimerWheel<OnlineSession>
   readonly #expiryOf = new Map<OnlineSession, WheelEntry<OnlineSession>>()
   /** Sessions to be judged whole, and entries whose rights are to be judged. */
@@ -64,17 +69,32 @@ export class Rejudge implements Resumable {
   readonly #entries = new Map<SessionEntry, Namespace>()
   readonly #discards: Discard[] = []
   #isScheduled = false
+  /** Wall clock less the clock that only runs. */
+  #offsetMs: number
 
   constructor(core: Core) {
     this.#core = core
-    this.#expiry = new TimerWheel(
-      core.clock,
-      (session) => {
-        core.turn.begin()
-        this.#queue([session])
-      },
-      expiryGrain,
-    )
+    const { clock } = core
+    this.#offsetMs = clock.now() - clock.monotonicMs()
+    const onDue = (session: OnlineSession): void => {
+      core.turn.begin()
+      this.#queue([session])
+    }
+    this.#expiry = new TimerWheel(clock, onDue, {
+      ...expiryGrain,
+      startMs: clock.monotonicMs() - (clock.now() % 1_000) + afterSecondMs,
+      onTick: () => this.#followClock(),
+    })
+  }
+
+  /** A wall clock that was set: what expires by it does so at another moment, perhaps now (S27). */
+  #followClock(): void {
+    const { clock, turn } = this.#core
+    const offsetMs = clock.now() - clock.monotonicMs()
+    if (Math.abs(offsetMs - this.#offsetMs) < stepMs) return
+    this.#offsetMs = offsetMs
+    turn.begin()
+    for (const session of this.#expiryOf.keys()) this.#followExpiry(session)
   }
 
   stop(): void {
@@ -95,6 +115,8 @@ export class Rejudge implements Resumable {
     const grants = grantsOf(rights, session.subscriptions.values(), session.willTopic)
     session.heldBy = grants === null ? null : rights
     namespace.heldRights.set(entry, grants, namespace.view)
+    // A right was lost while CONNECT waited for the store.
+    if (grants === null) this.#queueEntries(namespace, [entry])
   }
 
   /** A re-authentication was accepted: it stands for what CONNECT saw from here on. */
@@ -110,28 +132,28 @@ export class Rejudge implements Resumable {
 
   delete(session: OnlineSession): void {
     deleteFrom(this.#byClient, clientKey(session.namespace.id, session.principal.uid), session)
-    const ca = this.#caOf.get(session)
-    if (ca !== undefined) deleteFrom(this.#byCa, ca, session)
-    this.#caOf.delete(session)
+    for (const ca of this.#casOf.get(session) ?? []) deleteFrom(this.#byCa, caKey(session.namespace.id, ca), session)
+    this.#casOf.delete(session)
     const entry = this.#expiryOf.get(session)
     if (entry !== undefined) this.#expiry.cancel(entry)
     this.#expiryOf.delete(session)
     this.#sessions.delete(session)
   }
 
-  /** The acceptance says which CA it rests on and until when. */
+  /** The acceptance says which CA certificates it rests on and until when. */
   #followAcceptance(session: OnlineSession): void {
-    const { caCertificateName, validUntil } = session.acceptance
-    const before = this.#caOf.get(session)
-    const key = caCertificateName === null ? undefined : caKey(session.namespace.id, caCertificateName)
-    if (before !== key) {
-      if (before !== undefined) deleteFrom(this.#byCa, before, session)
-      this.#caOf.delete(session)
-      if (key !== undefined) {
-        addTo(this.#byCa, key, session)
-        this.#caOf.set(session, key)
-      }
+    const { namespace, acceptance } = session
+    const before = this.#casOf.get(session)
+    if (before === undefined || before.join('/') !== acceptance.restsOn.join('/')) {
+      for (const ca of before ?? []) deleteFrom(this.#byCa, caKey(namespace.id, ca), session)
+      for (const ca of acceptance.restsOn) addTo(this.#byCa, caKey(namespace.id, ca), session)
+      this.#casOf.set(session, acceptance.restsOn)
     }
+    this.#followExpiry(session)
+  }
+
+  #followExpiry(session: OnlineSession): void {
+    const { validUntil } = session.acceptance
     if (validUntil === null) return
     const { turn } = this.#core
     const entry = this.#expiryOf.get(session) ?? new WheelEntry(session)
@@ -147,12 +169,13 @@ export class Rejudge implements Resumable {
     const { namespaces } = this.#core
     for (const change of changes) {
       const namespace = namespaces.get(change.namespace)
-      if (change.type === 'namespaces') {
-        if (namespace !== null) this.#queue(namespace.sessions.online())
-        continue
-      }
       if (namespace === null) continue
       switch (change.type) {
+        case 'namespaces':
+          this.#queue(namespace.sessions.online())
+          // A switch that rights depend on.
+          if (namespace.takeRightsRulesChanged()) this.#queueEntries(namespace, namespace.sessions.all())
+          break
         case 'clients':
           this.#onClient(namespace, change)
           break
@@ -162,10 +185,7 @@ export class Rejudge implements Resumable {
         case 'clientGroups':
         case 'topicSpaces':
         case 'permissionBindings':
-          for (const entry of namespace.heldRights.restingOn(change.type, change.name)) {
-            this.#entries.set(entry, namespace)
-          }
-          this.#schedule()
+          this.#queueEntries(namespace, namespace.heldRights.restingOn(change.type, change.name))
           break
         default:
           // A list that may deny anybody: everybody is judged, a portion at a time.
@@ -188,19 +208,23 @@ export class Rejudge implements Resumable {
   }
 
   #onClient(namespace: Namespace, change: ResourceChange): void {
-    const online = [...(this.#byClient.get(clientKey(namespace.id, change.uid)) ?? [])]
     if (change.change === 'deleted') {
-      for (const session of online) session.link.end({ ...authenticationLost, will: 'discard' })
+      const online = this.#byClient.get(clientKey(namespace.id, change.uid)) ?? []
+      for (const session of [...online]) session.link.end({ ...authenticationLost, will: 'discard' })
       this.#discards.push({ namespace, uid: change.uid, after: null })
-    } else if (change.change === 'updated') {
-      this.#queue(online)
-      const foldedName = namespace.view.clientByUid(change.uid)?.foldedName
-      if (foldedName === undefined) return
-      const query = { namespace: namespace.id, foldedName, after: null, limit: sessionsPerClient }
-      for (const { uid } of this.#core.engine.sessions.list(query)) {
-        const entry = namespace.sessions.get(uid)
-        if (entry !== undefined && entry.online === null) this.#entries.set(entry, namespace)
-      }
+      this.#schedule()
+      return
+    }
+    this.#queue(this.#byClient.get(clientKey(namespace.id, change.uid)) ?? [])
+    const foldedName = namespace.view.clientByUid(change.uid)?.foldedName
+    if (foldedName === undefined) return
+    // Of a new client only a token or a webhook can have used the name (S36).
+    const query = { namespace: namespace.id, foldedName, after: null, limit: sessionsPerClient }
+    for (const { uid } of this.#core.engine.sessions.list(query)) {
+      const entry = namespace.sessions.get(uid)
+      if (entry === undefined) continue
+      if (entry.online === null) this.#entries.set(entry, namespace)
+      else this.#sessions.add(entry.online)
     }
     this.#schedule()
   }
@@ -231,6 +255,11 @@ export class Rejudge implements Resumable {
     this.#schedule()
   }
 
+  #queueEntries(namespace: Namespace, entries: Iterable<SessionEntry>): void {
+    for (const entry of entries) this.#entries.set(entry, namespace)
+    this.#schedule()
+  }
+
   #schedule(): void {
     if (this.#isScheduled) return
     if (this.#sessions.size === 0 && this.#entries.size === 0 && this.#discards.length === 0) return
@@ -240,14 +269,17 @@ export class Rejudge implements Resumable {
 
   resume(): void {
     this.#isScheduled = false
+    const { clock } = this.#core
+    const until = clock.monotonicMs() + turnMs
     let left = perTurn
+    const isOver = (): boolean => left-- <= 0 || clock.monotonicMs() >= until
     for (const session of this.#sessions) {
-      if (left-- === 0) break
+      if (isOver()) break
       this.#sessions.delete(session)
       if (session.entry.online === session) this.#judge(session)
     }
     for (const [entry, namespace] of this.#entries) {
-      if (left-- <= 0) break
+      if (isOver()) break
       this.#entries.delete(entry)
       this.#judgeRights(entry, namespace)
     }

@@ -34,19 +34,29 @@ export class TimerWheel<T> {
   readonly #onDue: (owner: T) => void
   readonly #tickNow = (): void => this.#run()
   readonly #startMs: number
+  readonly #onTick: (() => void) | null
   /** Everything up to this tick has been called. */
   #done: number
   #count = 0
   #cancel: Cancel | null = null
   #isStopped = false
 
-  constructor(clock: Clock, onDue: (owner: T) => void, options: { grainMs: number; slots: number }) {
+  /**
+   * @param options.startMs where ticks are counted from; default: now
+   * @param options.onTick called before each tick's deadlines, while there are any
+   */
+  constructor(
+    clock: Clock,
+    onDue: (owner: T) => void,
+    options: { grainMs: number; slots: number; startMs?: number; onTick?: () => void },
+  ) {
     assert((options.slots & (options.slots - 1)) === 0, 'the number of slots is a power of two')
     this.#clock = clock
     this.#onDue = onDue
     this.#grainMs = options.grainMs
     this.#slots = new Array<WheelEntry<T> | null>(options.slots).fill(null)
-    this.#startMs = clock.monotonicMs()
+    this.#startMs = options.startMs ?? clock.monotonicMs()
+    this.#onTick = options.onTick ?? null
     this.#done = 0
   }
 
@@ -102,6 +112,7 @@ export class TimerWheel<T> {
 
   #run(): void {
     this.#cancel = null
+    this.#onTick?.()
     const target = Math.floor((this.#clock.monotonicMs() - this.#startMs) / this.#grainMs)
     while (this.#done < target && !this.#isStopped && this.#count > 0) {
       this.#done++
