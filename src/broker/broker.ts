@@ -74,6 +74,7 @@ export function createBroker(parts: BrokerParts): Broker {
     }),
   ]
   core.reaper.start()
+  core.rejudge.start()
   let isDraining = false
 
   return {

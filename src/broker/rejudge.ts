@@ -31,7 +31,8 @@ const sessionsPerClient = 10_000
 
 interface Discard {
   readonly namespace: Namespace
-  readonly uid: string
+  /** Of the deleted client; null: of any that is not registered. */
+  readonly uid: string | null
   after: string | null
 }
 
@@ -94,7 +95,17 @@ export class Rejudge implements Resumable {
     if (Math.abs(offsetMs - this.#offsetMs) < stepMs) return
     this.#offsetMs = offsetMs
     turn.begin()
-    for (const session of this.#expiryOf.keys()) this.#followExpiry(session)
+    for (const session of this.#expiryOf.keys()) {
+      const { validUntil } = session.acceptance
+      if (validUntil !== null && validUntil * 1_000 <= turn.now) this.#queue([session])
+      else this.#followExpiry(session)
+    }
+  }
+
+  /** A process may have died between the end of a client and the end of what was stored of it (S29). */
+  start(): void {
+    for (const namespace of this.#core.namespaces.all()) this.#discards.push({ namespace, uid: null, after: null })
+    this.#schedule()
   }
 
   stop(): void {
@@ -239,7 +250,9 @@ export class Rejudge implements Resumable {
     const query = { namespace: namespace.id, after: discard.after, limit: perTurn }
     const page = engine.sessions.list(query)
     for (const record of page) {
-      if (record.owner.authority !== 'registry' || record.owner.uid !== uid) continue
+      const { owner } = record
+      if (owner.authority !== 'registry') continue
+      if (uid === null ? namespace.view.clientByUid(owner.uid) !== undefined : owner.uid !== uid) continue
       engine.sessions
         .discard(record.uid, 'any', turn.now)
         .catch((error: unknown) => log.write('error', 'discardFailed', { error: String(error) }))
@@ -320,16 +333,26 @@ export class Rejudge implements Resumable {
         method: session.acceptance.method,
       },
     )
-    session.link.end(authenticationLost)
+    // What is stored of it must not go on collecting what is no longer its right (S34).
+    const rights = core.rights.rightsOf(session.principal, namespace.view)
+    const mayKeep = grantsOf(rights, session.subscriptions.values(), null) !== null
+    session.link.end(mayKeep ? authenticationLost : { ...authenticationLost, endsSession: true })
   }
 
   /** Offline sessions too: one that holds what is no longer its right is dropped whole (S34). */
   #judgeRights(entry: SessionEntry, namespace: Namespace): void {
-    const { engine, log, rights } = this.#core
+    const { engine, log, rights, turn } = this.#core
     const { online } = entry
     const record = online === null ? engine.sessions.get(entry.uid) : undefined
     const principal = online?.principal ?? (record === undefined ? null : principalOf(namespace, record))
-    if (principal === null) return
+    if (principal === null) {
+      // Its client went, and whoever had to discard what is left of it died before (S29).
+      if (record?.owner.authority !== 'registry') return
+      engine.sessions
+        .discard(entry.uid, { epoch: record.epoch }, turn.now)
+        .catch((error: unknown) => log.write('error', 'discardFailed', { error: String(error) }))
+      return
+    }
     const current = rights.rightsOf(principal, namespace.view)
     if (online !== null && online.heldBy !== null && online.heldBy === current) return
     const { subscriptions } = online ?? entry

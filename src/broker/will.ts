@@ -63,7 +63,7 @@ export class Wills {
     const parsed = parseTopicName(decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) ?? '')
     assert(parsed.ok, 'the topic of a will was parsed at CONNECT')
     const topicName = parsed.value
-    const principal = principalOf(namespace, record)
+    const principal = mayPublishWill(namespace, record) ? principalOf(namespace, record) : null
     const denied =
       principal === null
         ? { steps: [], remedy: remedyFor('willNotAuthorized') }
@@ -111,14 +111,19 @@ function deniedBy(
   return authorization.outcome === 'denied' ? authorization : null
 }
 
-/** The client of now; null: it is gone, disabled, or never had rights of its own. */
+/** Nobody speaks for a client that was disabled, unless the namespace says so (S37). */
+function mayPublishWill({ view, limits }: Namespace, { owner }: SessionRecord): boolean {
+  if (owner.authority !== 'registry' || limits.willOnRevocation !== 'drop') return true
+  return view.clientByUid(owner.uid)?.enabled === true
+}
+
+/** The client of now, whether it may connect or not; null: it is gone, or never had rights of its own. */
 export function principalOf(namespace: Namespace, record: SessionRecord): Principal | null {
   const { owner, principal } = record
   switch (owner.authority) {
     case 'registry': {
       const client = namespace.view.clientByUid(owner.uid)
       if (client === undefined) return null
-      if (!client.enabled && namespace.limits.willOnRevocation === 'drop') return null
       return {
         kind: 'registryClient',
         uid: client.uid,

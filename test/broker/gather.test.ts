@@ -188,6 +188,28 @@ test('while the webhook is asked the peer is not read; its answer connects', asy
   )
 })
 
+test('[S36] a webhook session ends when a client of its name is registered, and no other', async () => {
+  const hook = slowHook()
+  const home = house({ webhook: hook.webhook })
+  home.namespace.hasWebhookAuthentication = true
+  const guest = async (name: string) => {
+    const client = home.open({ name })
+    client.send(client.connectPacket())
+    await home.settle()
+    hook.answer(name)
+    await home.settle()
+    assert.equal(client.take('CONNACK').reasonCode, ReasonCode.Success)
+    return client
+  }
+  const stranger = await guest('stranger')
+  const other = await guest('other')
+  home.namespace.device('Stranger')
+  home.changed({ type: 'clients', name: 'Stranger', change: 'created' })
+  await home.settle()
+  assert.equal(stranger.take('DISCONNECT').reasonCode, ReasonCode.NotAuthorized)
+  assert.equal(other.peer.ended, null)
+})
+
 test('a peer that leaves cancels what is asked for it; a webhook that takes too long is 0x88', async () => {
   const hook = slowHook()
   const home = house({ webhook: hook.webhook })

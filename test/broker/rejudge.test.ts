@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
-import { type House, house } from './support.ts'
+import type { NodeId } from '../../src/ports/engine.ts'
+import { type House, house, start } from './support.ts'
 
 function disconnectionsOf(home: House): string[] {
   return home.eventsOf('sessionEnded').map(({ clientId, reason }) => `${clientId} ${reason}`)
@@ -139,4 +140,24 @@ test('a deleted client is disconnected at once', async () => {
   await home.settle()
   assert.equal(alpha.take('DISCONNECT').reasonCode, ReasonCode.NotAuthorized)
   assert.deepEqual(disconnectionsOf(home), ['alpha ClientAuthenticationError'])
+})
+
+test('[S29] what is stored of a client that was deleted while the broker was dying is discarded at the next start', async () => {
+  const home = house()
+  const persistent = { cleanStart: false, properties: { sessionExpiryIntervalSeconds: 600 } }
+  for (const name of ['alpha', 'beta']) {
+    const client = await home.connect({ name, ...persistent })
+    await client.subscribe('open/#', { qos: 1 })
+    client.send({ type: 'DISCONNECT', reasonCode: ReasonCode.Success, properties: {} })
+  }
+  await home.settle()
+  // Written, and nobody lives to hear of it.
+  home.namespace.removeClient('alpha')
+  const next = start({ ...home.parts, node: 'n2' as NodeId })
+  await next.settle()
+  const left = next.engine.sessions.list({ namespace: next.namespace.id, after: null, limit: 10 })
+  assert.deepEqual(
+    left.map(({ clientId, subscriptions }) => `${clientId} ${subscriptions.length}`),
+    ['alpha 0', 'beta 1'],
+  )
 })

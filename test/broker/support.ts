@@ -220,17 +220,20 @@ export interface ClientOptions {
   readonly remoteAddress?: string
 }
 
+/** What a peer needs of a house. */
+export type Door = Pick<House, 'settle'> & { readonly broker: Pick<House['broker'], 'accept'> }
+
 /** One peer: packets in, packets out. */
 export class TestClient {
   readonly peer: FakePeer
   readonly version: ProtocolVersion
-  readonly #house: House
+  readonly #house: Door
   readonly #options: ClientOptions
   readonly #framer = new Framer(268_435_460)
   readonly received: Packet[] = []
   #identifier = 0
 
-  constructor(where: House, options: ClientOptions) {
+  constructor(where: Door, options: ClientOptions) {
     this.#house = where
     this.#options = options
     this.version = options.version ?? 5
