@@ -119,9 +119,9 @@ class Deployment {
     let parts = 0
     for (const slice of sliced.slices()) {
       await this.#sendSlice('POST', '/validate', slice)
+      this.#progress('checked', seen, seen + slice.clients, clients)
       seen += slice.clients
       parts++
-      this.#progress('checked', seen, clients)
     }
     let done = 0
     for (const slice of dryRun ? [] : sliced.slices()) {
@@ -132,15 +132,17 @@ class Deployment {
         const note = `${done} of ${clients} clients were applied; the command may be repeated`
         throw new CommandFailure([...error.lines, note], error.exitCode, error)
       }
+      this.#progress('applied', done, done + slice.clients, clients)
       done += slice.clients
-      this.#progress('applied', done, clients)
     }
     await printResult(this.#terminal, output, { dryRun, clients, applied: done }, () => [
       dryRun ? 'Nothing was written: this was a dry run' : `Applied ${file} in ${parts} parts: ${clients} clients`,
     ])
   }
 
-  #progress(verb: string, count: number, all: number): void {
+  /** At most a hundred lines, however many parts there are. */
+  #progress(verb: string, before: number, count: number, all: number): void {
+    if (count < all && Math.floor((100 * count) / all) === Math.floor((100 * before) / all)) return
     this.#terminal.complain(`${verb} ${count.toLocaleString('en')} of ${all.toLocaleString('en')} clients`)
   }
 
