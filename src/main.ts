@@ -33,6 +33,7 @@ import type { Log } from './ports/log.ts'
 import type { Metrics } from './ports/metrics.ts'
 import type { Random } from './ports/random.ts'
 import { openRegistry, type Registry } from './registry/registry.ts'
+import { CertificatesSeen } from './registry/seen/certificates-seen.ts'
 
 export { StartError } from './main/start-error.ts'
 
@@ -129,6 +130,8 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     undo.push(
       logDecisions(adapters.events, log, clock, { acceptedToo: config.logLevel === 'debug', tell: tellRefusal }),
     )
+    const certificatesSeen = new CertificatesSeen({ store: engine.registry, registry, clock, log })
+    undo.push(() => certificatesSeen.close())
     undo.push(logSessionEnds(adapters.events, log, clock))
     const broker = createBroker({
       settings: {
@@ -148,6 +151,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       events: adapters.events,
       tokenVerifier: null,
       webhook: null,
+      certificatesSeen,
     })
     undo.push(
       registry.onChange((changes) => {
@@ -189,6 +193,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         registry,
         store: engine.registry,
         operations: broker.operations,
+        certificatesSeen,
         administratorHash: token.hash,
         admit: (address) => limiter.admit(plainAddress(address)) === 'admitted',
       }),

@@ -7,6 +7,7 @@ import type { Log } from '../ports/log.ts'
 import type { Labels } from '../ports/metrics.ts'
 import type { Random } from '../ports/random.ts'
 import type { Registry } from '../registry/registry.ts'
+import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 
 /** What the management API is made of; `main.ts` brings it. */
 export interface ApiParts {
@@ -14,6 +15,7 @@ export interface ApiParts {
   /** For our own small records: tokens, resource groups, deployments. */
   readonly store: RegistryStore
   readonly operations: Operations
+  readonly certificatesSeen: CertificatesSeen
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

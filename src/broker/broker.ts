@@ -10,6 +10,7 @@ import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { HandshakeFailure, Transport } from '../ports/transport.ts'
 import type { Webhook } from '../ports/webhook.ts'
 import type { ResourceChange } from '../registry/registry.ts'
+import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { RegistryView } from '../registry/view.ts'
 import { sessionOverflow, shuttingDown, takenOver } from './close-cause.ts'
 import { Commits } from './commits.ts'
@@ -47,6 +48,8 @@ export interface BrokerParts {
   /** Null: no method of enhanced authentication, no webhook. */
   readonly tokenVerifier?: TokenVerifier | null
   readonly webhook?: Webhook | null
+  /** Remembers which certificates clients use; null: nobody does. */
+  readonly certificatesSeen?: Pick<CertificatesSeen, 'saw'> | null
 }
 
 export interface Broker {
@@ -153,6 +156,7 @@ function build(
     events,
     tokenVerifier: asked.tokenVerifier ?? null,
     webhook: asked.webhook ?? null,
+    certificatesSeen: asked.certificatesSeen ?? null,
     verdicts: new PathVerdicts(),
     pathWork: new PathWork(clock, settings.pathWork),
     rights: new RightsCache(),

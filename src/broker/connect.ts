@@ -9,6 +9,7 @@ import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
 import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
+import { noteCertificate } from './certificate-note.ts'
 import { connectFault, negotiate } from './connack.ts'
 import {
   answerRefused,
@@ -323,6 +324,7 @@ function admit(
   sessions.connected(session)
   core.rejudge.add(session)
   core.rejudge.held(session)
+  noteCertificate(core, session)
   if (opened.queue === 'stored') session.stored = new StoredOutgoing(session, core, opened.inflight)
   namespace.counters.connects++
 

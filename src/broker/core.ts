@@ -7,6 +7,7 @@ import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
 import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { Webhook } from '../ports/webhook.ts'
+import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { Commits } from './commits.ts'
 import type { Connection } from './connection.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
@@ -66,6 +67,8 @@ export interface Core {
   readonly events: Events
   readonly tokenVerifier: TokenVerifier | null
   readonly webhook: Webhook | null
+  /** Told which certificate each registered client was accepted with; null: nobody remembers. */
+  readonly certificatesSeen: Pick<CertificatesSeen, 'saw'> | null
   readonly verdicts: PathVerdicts
   readonly pathWork: PathWork
   readonly rights: RightsCache

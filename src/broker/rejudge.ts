@@ -5,6 +5,7 @@ import { toUnixSeconds } from '../base/time.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { NamespaceId } from '../ports/engine.ts'
 import type { ResourceChange } from '../registry/registry.ts'
+import { noteCertificate } from './certificate-note.ts'
 import type { CloseCause } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { grantsOf } from './held-rights.ts'
@@ -159,6 +160,8 @@ export class Rejudge implements Resumable {
       for (const ca of before ?? []) deleteFrom(this.#byCa, caKey(namespace.id, ca), session)
       for (const ca of acceptance.restsOn) addTo(this.#byCa, caKey(namespace.id, ca), session)
       this.#casOf.set(session, acceptance.restsOn)
+      // Other CA certificates carry it now.
+      if (before !== undefined) noteCertificate(this.#core, session)
     }
     this.#followExpiry(session)
   }

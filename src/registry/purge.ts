@@ -1,6 +1,7 @@
 import type { RegistryStore } from '../ports/engine.ts'
 import { entriesOf } from './client-index.ts'
 import { childTypes } from './resource-id.ts'
+import { forgetSeen } from './seen/forget-seen.ts'
 import { childNameEntry, childPrefix, decodeStored, Index, purgeKey, purgePrefix, type StoredChild } from './stored.ts'
 
 /** Some milliseconds of the event loop. */
@@ -29,5 +30,6 @@ export async function purgeNamespace(store: RegistryStore, namespaceUid: string)
       await store.write({ put: [], remove: records.map(({ key }) => ({ key })), claim: [], release })
     }
   }
+  await forgetSeen(store, namespaceUid)
   await store.write({ put: [], remove: [{ key: purgeKey(namespaceUid) }], claim: [], release: [] })
 }

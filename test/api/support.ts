@@ -16,6 +16,7 @@ import { TlsContexts } from '../../src/listeners/tls-context.ts'
 import type { Clock } from '../../src/ports/clock.ts'
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import { openRegistry, type Registry } from '../../src/registry/registry.ts'
+import { CertificatesSeen } from '../../src/registry/seen/certificates-seen.ts'
 import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
 import { ExtendedKeyUsage } from '../../src/x509/extensions.ts'
 import {
@@ -135,6 +136,7 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
   const engine = createMemoryWorld().engine('n1' as NodeId, clock)
   const domain = options.settings?.domain ?? null
   const registry = await openRegistry({ store: engine.registry, random, clock, defaultProfile: 'full', domain })
+  const certificatesSeen = new CertificatesSeen({ store: engine.registry, registry, clock, log })
   const broker = createBroker({
     settings: { ...defaultSettings, nodeId: 'n1' as NodeId, domain },
     engine,
@@ -143,12 +145,14 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
     random,
     log,
     events,
+    certificatesSeen,
   })
   const contexts = new TlsContexts(serverFiles)
   const api = await openApi({
     registry: options.registry?.(registry) ?? registry,
     store: engine.registry,
     operations: broker.operations,
+    certificatesSeen,
     clock,
     random,
     log,
@@ -181,6 +185,7 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
     agent.destroy()
     await api.close()
     await broker.drain(1_000)
+    await certificatesSeen.close()
     await registry.idle()
     registry.close()
     await engine.close()

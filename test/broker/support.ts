@@ -71,6 +71,7 @@ export interface HouseOptions {
   readonly expectsBugs?: boolean
   readonly tokenVerifier?: TokenVerifier
   readonly webhook?: Webhook
+  readonly certificatesSeen?: BrokerParts['certificatesSeen']
   /** Further namespaces; a server name `<name>.test` leads to each. */
   readonly namespaces?: readonly BrokerNamespace[]
 }
@@ -155,6 +156,7 @@ export function start(startOptions: StartOptions): House {
     events,
     tokenVerifier: options.tokenVerifier ?? null,
     webhook: options.webhook ?? null,
+    certificatesSeen: options.certificatesSeen ?? null,
   }
   const broker = createBroker(parts)
   const self: House = {

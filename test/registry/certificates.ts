@@ -30,7 +30,7 @@ export function pemOf({ certificate }: CertificateAuthority): string {
   return toPem('CERTIFICATE', certificate.der)
 }
 
-function nameOf(text: string) {
+export function nameOf(text: string) {
   const name = parseDistinguishedName(text)
   if (!name.ok) throw new Error(text)
   return name.value
