@@ -14,6 +14,7 @@ import { cliPage } from './cli-page.ts'
 import { codesPage } from './codes-page.ts'
 import { managementApiPage } from './management-api-page.ts'
 import { table } from './markdown.ts'
+import { metricsPage } from './metrics-page.ts'
 import { profilePage } from './profile-page.ts'
 
 /**
@@ -29,6 +30,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/cli.md': cliPage,
   'docs/profile.md': profilePage,
   'docs/codes/README.md': codesPage,
+  'docs/metrics.md': metricsPage,
 }
 
 let stale = 0

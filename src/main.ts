@@ -4,6 +4,7 @@ import { nodeClock } from './adapters/node/clock.ts'
 import { createEvents } from './adapters/node/events.ts'
 import { type NodeLog, nodeLog } from './adapters/node/log.ts'
 import { createMetrics } from './adapters/node/metrics.ts'
+import { withProcessMetrics } from './adapters/node/process-metrics.ts'
 import { nodeRandom } from './adapters/node/random.ts'
 import type { MetricsSource } from './api/parts.ts'
 import type { Api } from './api/server.ts'
@@ -74,7 +75,7 @@ export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { rea
     events: createEvents({
       onFailure: ({ kind, error }) => log.write('error', 'eventListenerFailed', { kind, error }),
     }),
-    metrics: createMetrics(),
+    metrics: withProcessMetrics(createMetrics()),
     async openEngine(node, directory) {
       const { openEmbedded } = await import('./adapters/embedded/engine.ts')
       return openEmbedded({ node, directory, clock })
@@ -195,6 +196,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         operations: broker.operations,
         certificatesSeen,
         administratorHash: token.hash,
+        serverCertificateNotAfter: () => certificate.notAfter,
         admit: (address) => limiter.admit(plainAddress(address)) === 'admitted',
       }),
     )

@@ -1,9 +1,5 @@
-import type { MetricsSource } from './parts.ts'
+import { metricTable, type Reading, type Sample } from './metric-table.ts'
 import type { Call, Route } from './route.ts'
-
-/** The text format that Prometheus and its kin read. Labels name namespaces; never clients, topics or sessions (S64). */
-
-type Metric = ReturnType<MetricsSource['snapshot']>[number]
 
 export const metricsRoutes: readonly Route[] = [
   {
@@ -15,70 +11,48 @@ export const metricsRoutes: readonly Route[] = [
     access: { action: 'Sealgate/metrics/read', unless: 'openMetrics' },
     apiVersion: 'none',
     answers: { 200: null },
-    handle: (call) => ({
-      status: 200,
-      body: [...call.house.parts.metrics.snapshot(), ...brokerMetrics(call)].map(formatMetric).join(''),
-      contentType: 'text/plain; version=0.0.4; charset=utf-8',
-    }),
+    async handle(call) {
+      const reading = await read(call)
+      const broker = metricTable.map((metric) => ({ ...metric, series: metric.read(reading) }))
+      return {
+        status: 200,
+        body: [...broker, ...call.house.parts.metrics.snapshot()].map(formatMetric).join(''),
+        contentType: 'text/plain; version=0.0.4; charset=utf-8',
+      }
+    },
   },
 ]
 
 /** Figures that the broker keeps anyway: each reading makes the metrics from them. */
-function brokerMetrics({ house }: Call): readonly Metric[] {
-  const { operations, registry } = house.parts
-  const { connections, namespaces } = operations.stats()
-  const named = namespaces.flatMap((stats) => {
-    const name = registry.view.namespaceById(stats.namespace)?.name
-    return name === undefined ? [] : [{ labels: { namespace: name }, stats }]
-  })
-  const each = (
-    type: Metric['type'],
-    name: string,
-    help: string,
-    value: (stats: (typeof namespaces)[number]) => number,
-  ): Metric => ({
-    name: `sealgate_${name}`,
-    help,
-    type,
-    series: named.map(({ labels, stats }) => ({ labels, value: value(stats) })),
-  })
-  return [
-    {
-      name: 'sealgate_connections',
-      help: 'Open MQTT connections.',
-      type: 'gauge',
-      series: [{ labels: {}, value: connections }],
-    },
-    each('gauge', 'sessions', 'Sessions, offline ones included.', ({ sessions }) => sessions),
-    each('gauge', 'sessions_online', 'Sessions that are connected.', ({ online }) => online),
-    each('gauge', 'subscriptions', 'Subscriptions of all sessions.', ({ subscriptions }) => subscriptions),
-    each('gauge', 'retained_messages', 'Retained messages.', ({ retained }) => retained),
-    each('counter', 'published_total', 'Messages published.', ({ counters }) => counters.published),
-    each('counter', 'published_bytes_total', 'Bytes published.', ({ counters }) => counters.publishedBytes),
-    each('counter', 'delivered_total', 'Messages handed to subscribers.', ({ counters }) => counters.delivered),
-    each('counter', 'connects_total', 'Accepted CONNECTs.', ({ counters }) => counters.connects),
-    each('counter', 'refused_connects_total', 'Refused CONNECTs.', ({ counters }) => counters.refusedConnects),
-    each('counter', 'denied_publishes_total', 'Publishes without a right.', ({ counters }) => counters.deniedPublishes),
-    each(
-      'counter',
-      'denied_subscribes_total',
-      'Subscribes without a right.',
-      ({ counters }) => counters.deniedSubscribes,
-    ),
-    each(
-      'counter',
-      'dropped_total',
-      'Messages dropped: slow subscriber, too large, expired, queue full.',
-      ({ counters }) =>
-        counters.droppedSlow + counters.droppedTooLarge + counters.droppedExpired + counters.droppedOverflow,
-    ),
-  ]
+async function read({ house }: Call): Promise<Reading> {
+  const { operations, registry, serverCertificateNotAfter, settings } = house.parts
+  const stats = operations.stats()
+  const namespaces: Reading['namespaces'][number][] = []
+  for (const each of stats.namespaces) {
+    const queued = await operations.queued(each.namespace)
+    const view = registry.view.namespaceById(each.namespace)
+    if (view !== undefined) namespaces.push({ view, stats: each, queued })
+  }
+  return {
+    stats,
+    namespaces,
+    views: registry.view.namespaces(),
+    version: settings.version,
+    serverCertificateNotAfter: serverCertificateNotAfter?.() ?? null,
+  }
+}
+
+interface Metric {
+  readonly name: string
+  readonly help: string
+  readonly type: string
+  readonly series: readonly Sample[]
 }
 
 function formatMetric({ name, help, type, series }: Metric): string {
-  const lines = series.map(({ labels, value }) => {
+  const lines = series.map(({ labels, value, suffix = '' }) => {
     const inside = Object.entries(labels).map(([label, text]) => `${label}="${escapeLabel(text)}"`)
-    return `${name}${inside.length === 0 ? '' : `{${inside.join(',')}}`} ${value}\n`
+    return `${name}${suffix}${inside.length === 0 ? '' : `{${inside.join(',')}}`} ${value}\n`
   })
   return `# HELP ${name} ${help.replaceAll('\\', '\\\\').replaceAll('\n', '\\n')}\n# TYPE ${name} ${type}\n${lines.join('')}`
 }

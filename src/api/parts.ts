@@ -21,6 +21,8 @@ export interface ApiParts {
   readonly log: Log
   readonly events: Events
   readonly metrics: MetricsSource
+  /** When the server certificate expires, milliseconds since 1970. Absent: nobody knows. */
+  readonly serverCertificateNotAfter?: () => number
   /** SHA-256 of the built-in administrator's token. */
   readonly administratorHash: Uint8Array
   readonly tls: TlsSource

@@ -12,6 +12,7 @@ import {
   type RetainChange,
   type SessionUid,
 } from '../ports/engine.ts'
+import { LatencyTally } from './tally.ts'
 import type { Turn } from './turn.ts'
 
 /** Something that waits until a commit is durable. */
@@ -105,6 +106,8 @@ export class Commits implements CommitPart {
   #open: Batch | null = null
   #underWay: Batch | null = null
   #waitingBytes = 0
+  /** From the end of the turn until it is durable, tries in vain included. */
+  readonly latency = new LatencyTally()
 
   /** @param prefix makes the operation ids of this process unique */
   constructor(hot: HotPath, turn: Turn, clock: Clock, prefix: string, listener: CommitListener) {
@@ -220,6 +223,7 @@ export class Commits implements CommitPart {
       ({ overflow, fenced, withheld }) => {
         this.#turn.begin()
         this.#underWay = null
+        this.latency.add(this.#clock.monotonicMs() - startedMs)
         for (const part of batch.wills) part.isWithheld = withheld.includes(part.will.session)
         this.#settle(batch, true)
         for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)

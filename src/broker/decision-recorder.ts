@@ -6,6 +6,7 @@ import type { Random } from '../ports/random.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
 import { type DecisionEntry, DecisionLog, type DecisionRing } from './decision-log.ts'
 import type { Namespace } from './namespace.ts'
+import { DecisionTally } from './tally.ts'
 import type { Turn } from './turn.ts'
 
 /** What is known of the peer whatever was decided. */
@@ -39,6 +40,8 @@ export class DecisionRecorder {
   readonly #random: Random
   readonly #turn: Turn
   readonly #stray = new DecisionLog(strayDecisions)
+  /** Of those that belong to no namespace. */
+  readonly strayDecided = new DecisionTally()
 
   constructor(events: Events, random: Random, turn: Turn) {
     this.#events = events
@@ -135,6 +138,8 @@ export class DecisionRecorder {
     }
     const log = namespace?.decisions ?? this.#stray
     log.add(ring, record)
+    const tally = namespace?.decided ?? this.strayDecided
+    tally.add(record)
     this.#events.emit({ kind: 'decision', namespace: namespace?.id ?? null, record })
   }
 }

@@ -6,13 +6,14 @@ import { HeldRights } from './held-rights.ts'
 import { NamespaceRates } from './namespace-rates.ts'
 import { Router, type Subscription } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
+import { DecisionTally, MessageTally } from './tally.ts'
 import { TopicNames } from './topic-trie.ts'
 
 /** What a namespace counts; summed into metrics from time to time, never per message. */
 export interface Counters {
-  published: number
+  readonly published: MessageTally
   publishedBytes: number
-  delivered: number
+  readonly delivered: MessageTally
   /** QoS 0 towards a subscriber that does not keep up. */
   droppedSlow: number
   droppedTooLarge: number
@@ -40,11 +41,12 @@ export class Namespace {
   readonly retained = new TopicNames<true>()
   readonly heldRights = new HeldRights()
   readonly decisions: DecisionLog
+  readonly decided = new DecisionTally()
   rates: NamespaceRates
   readonly counters: Counters = {
-    published: 0,
+    published: new MessageTally(),
     publishedBytes: 0,
-    delivered: 0,
+    delivered: new MessageTally(),
     droppedSlow: 0,
     droppedTooLarge: 0,
     droppedExpired: 0,

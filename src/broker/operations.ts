@@ -3,6 +3,7 @@ import type { Accepted, Refused } from '../auth/decision.ts'
 import { type Principal, sessionOwnerOf } from '../auth/principal.ts'
 import { assert } from '../base/assert.ts'
 import { err, ok, type Result } from '../base/result.ts'
+import { inSlices, type Steps } from '../base/steps.ts'
 import { encodePacket } from '../mqtt/encode.ts'
 import type { MessageProperties, QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
@@ -14,6 +15,8 @@ import type { DecisionEntry, DecisionRing } from './decision-log.ts'
 import { overLimit, topicFault } from './message-limits.ts'
 import type { Counters } from './namespace.ts'
 import { type RehearsedConnect, rehearse } from './rehearsal.ts'
+import type { SessionEntry } from './session-table.ts'
+import type { DecisionCount, LatencyReading } from './tally.ts'
 
 export interface SessionListing {
   readonly record: SessionRecord
@@ -41,12 +44,18 @@ export type PublishRequestFailure =
 
 export interface Stats {
   readonly connections: number
+  readonly commitLatency: LatencyReading
+  /** The store takes what is new. */
+  readonly storeWritable: boolean
+  /** Of peers that belong to no namespace. */
+  readonly strayDecided: readonly Readonly<DecisionCount>[]
   readonly namespaces: readonly {
     readonly namespace: NamespaceId
     readonly online: number
     readonly sessions: number
     readonly subscriptions: number
     readonly retained: number
+    readonly decided: readonly Readonly<DecisionCount>[]
     readonly counters: Readonly<Counters>
   }[]
 }
@@ -69,6 +78,8 @@ export interface Operations {
   /** Resolves when the message is as durable as a PUBACK would say. */
   publish(request: PublishRequest): Promise<Result<null, PublishRequestFailure>>
   stats(): Stats
+  /** What waits for subscribers, of all sessions of the namespace. Looks at each of them, so it takes its time in slices. */
+  queued(namespace: NamespaceId): Promise<{ readonly messages: number; readonly bytes: number }>
 }
 
 export class BrokerOperations implements Operations {
@@ -167,18 +178,47 @@ export class BrokerOperations implements Operations {
     })
   }
 
+  queued(id: NamespaceId): Promise<{ readonly messages: number; readonly bytes: number }> {
+    const { clock, engine, namespaces } = this.#core
+    const all = namespaces.get(id)?.sessions.all() ?? []
+    return inSlices(clock, sumOfQueues(all, engine.queue))
+  }
+
   stats(): Stats {
-    const { connections, namespaces } = this.#core
+    const { commits, connections, decisions, engine, namespaces } = this.#core
     return {
       connections: connections.size,
+      commitLatency: commits.latency.read(),
+      storeWritable: engine.health().writable,
+      strayDecided: decisions.strayDecided.all(),
       namespaces: [...namespaces.all()].map((namespace) => ({
         namespace: namespace.id,
         online: namespace.sessions.onlineCount,
         sessions: namespace.sessions.count,
         subscriptions: namespace.router.subscriptionCount,
         retained: namespace.retained.size,
+        decided: namespace.decided.all(),
         counters: namespace.counters,
       })),
     }
   }
+}
+
+function* sumOfQueues(
+  entries: Iterable<SessionEntry>,
+  queue: Pick<Core['engine']['queue'], 'size'>,
+): Steps<{ readonly messages: number; readonly bytes: number }> {
+  const sum = { messages: 0, bytes: 0 }
+  for (const { uid, isStored, isRemoved, online } of entries) {
+    if (isStored && !isRemoved) {
+      const { messages, bytes } = queue.size(uid)
+      sum.messages += messages
+      sum.bytes += bytes
+    } else if (online !== null) {
+      sum.messages += online.queue.length
+      sum.bytes += online.queue.bytes
+    }
+    yield
+  }
+  return sum
 }

@@ -93,7 +93,7 @@ export class PublishRun {
     const count = this.#count
     if (slot === null || count === 0) return
     const { counters } = slot.namespace
-    counters.published += count
+    counters.published.add(this.#version, this.#qos, count)
     counters.publishedBytes += this.#payloadBytes
     const { deliveries } = slot.route
     if (this.#qos === 0) {
@@ -135,7 +135,7 @@ export class PublishRun {
         arena.bytes.set(this.#bytes.subarray(this.#start, this.#end), at)
       }
       online.outbox.append(arena, at, at + length)
-      counters.delivered += this.#count
+      counters.delivered.add(online.version, 0, this.#count)
     }
   }
 
@@ -167,7 +167,7 @@ export class PublishRun {
       target[identifierAt + 1] = identifier & 0xff
     }
     online.outbox.append(arena, at, at + length)
-    online.namespace.counters.delivered += count
+    online.namespace.counters.delivered.add(online.version, 1, count)
     return true
   }
 

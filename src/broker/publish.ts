@@ -80,7 +80,7 @@ export class Publishing {
   ): boolean {
     const { namespace, route } = publication
     const now = this.#turn.now
-    namespace.counters.published++
+    namespace.counters.published.add(view.version, qos)
     namespace.counters.publishedBytes += view.end - view.payloadStart
     const expiresAt = this.#expiryOf(namespace, view, now)
     const stored = route.storedQoS > 0 && qos > 0

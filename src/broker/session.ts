@@ -174,7 +174,7 @@ export class OnlineSession {
       // Only what is really sent may introduce an alias.
       if (this.aliases !== null) this.#introduce(this.aliases, forms, 0, retain, identifiers)
       this.outbox.append(forms.arena, forms.start, forms.end)
-      this.namespace.counters.delivered++
+      this.namespace.counters.delivered.add(this.version, 0)
     }
   }
 
@@ -208,7 +208,7 @@ export class OnlineSession {
     }
     const identifier = this.inflight.take(qos, size)
     if (shared !== null) this.#keepShared(identifier, qos, shared)
-    this.namespace.counters.delivered++
+    this.namespace.counters.delivered.add(this.version, qos)
     const isAliased = this.aliases !== null && this.#introduce(this.aliases, forms, qos, retain, identifiers)
     if (exclusive || own || isAliased) {
       patchPacketIdentifier(forms.arena.bytes, forms.identifierAt, identifier)
@@ -301,7 +301,7 @@ export class OnlineSession {
       if (message.shared !== null) this.#keepShared(identifier, message.qos, message.shared)
       message.frame.writeUInt16BE(identifier, message.identifierAt)
       this.outbox.send(message.frame)
-      this.namespace.counters.delivered++
+      this.namespace.counters.delivered.add(this.version, message.qos)
     }
   }
 

@@ -207,7 +207,7 @@ export class StoredOutgoing {
     const { arena, start, end } = this.#forms
     patchPacketIdentifier(arena.bytes, this.#forms.identifierAt, identifier)
     if (bound !== undefined || this.#mayHaveBeenSent(message.position)) setDup(arena.bytes, start)
-    session.namespace.counters.delivered++
+    session.namespace.counters.delivered.add(session.version, qos)
     if (qos === 1 || bound !== undefined) {
       session.outbox.append(arena, start, end)
       return true

@@ -1,0 +1,191 @@
+import type { Operations, Stats } from '../broker/operations.ts'
+import type { NamespaceView } from '../registry/view.ts'
+
+/**
+ * What `/metrics` tells of the broker. Labels are members of closed sets, or names that an operator gave to namespaces and
+ * CA certificates; never clients, topics or Client Identifiers (S64). docs/metrics.md is made from this table.
+ */
+export interface MetricDefinition {
+  readonly name: string
+  readonly type: 'counter' | 'gauge' | 'histogram'
+  readonly help: string
+  /** Without `le` of a histogram. */
+  readonly labels: readonly string[]
+  read(reading: Reading): readonly Sample[]
+}
+
+export interface Sample {
+  readonly labels: Readonly<Record<string, string>>
+  readonly value: number
+  /** `_bucket`, `_sum`, `_count` of a histogram. */
+  readonly suffix?: string
+}
+
+type NamespaceStats = Stats['namespaces'][number]
+
+/** Everything that one scrape needs, read once. */
+export interface Reading {
+  readonly stats: Stats
+  readonly namespaces: readonly {
+    readonly view: NamespaceView
+    readonly stats: NamespaceStats
+    readonly queued: Awaited<ReturnType<Operations['queued']>>
+  }[]
+  /** All there are, those included that nobody has come to yet. */
+  readonly views: readonly NamespaceView[]
+  readonly version: string
+  readonly serverCertificateNotAfter: number | null
+}
+
+const protocols = { MQTT3: 4, MQTT5: 5 } as const
+const levels = [0, 1, 2] as const
+
+type Definition = Omit<MetricDefinition, 'read'>
+
+function process(definition: Omit<Definition, 'labels'>, value: (reading: Reading) => number | null): MetricDefinition {
+  return {
+    ...definition,
+    labels: [],
+    read: (reading) => {
+      const read = value(reading)
+      return read === null ? [] : [{ labels: {}, value: read }]
+    },
+  }
+}
+
+function perNamespace(
+  type: 'counter' | 'gauge',
+  name: string,
+  help: string,
+  value: (namespace: Reading['namespaces'][number]) => number,
+): MetricDefinition {
+  return {
+    name: `sealgate_${name}`,
+    type,
+    help,
+    labels: ['namespace'],
+    read: ({ namespaces }) => namespaces.map((each) => ({ labels: { namespace: each.view.name }, value: value(each) })),
+  }
+}
+
+function messages(name: string, help: string, counter: 'published' | 'delivered'): MetricDefinition {
+  return {
+    name: `sealgate_${name}`,
+    type: 'counter',
+    help,
+    labels: ['namespace', 'protocol', 'qos'],
+    read: ({ namespaces }) =>
+      namespaces.flatMap(({ view, stats }) =>
+        Object.entries(protocols).flatMap(([protocol, version]) =>
+          levels.map((qos) => ({
+            labels: { namespace: view.name, protocol, qos: String(qos) },
+            value: stats.counters[counter].of(version, qos),
+          })),
+        ),
+      ),
+  }
+}
+
+/** Why a message was not delivered, as `reason` says it. */
+const drops = {
+  slowSubscriber: ({ counters }: NamespaceStats) => counters.droppedSlow,
+  tooLarge: ({ counters }: NamespaceStats) => counters.droppedTooLarge,
+  expired: ({ counters }: NamespaceStats) => counters.droppedExpired,
+  queueFull: ({ counters }: NamespaceStats) => counters.droppedOverflow,
+  rate: ({ counters }: NamespaceStats) => counters.droppedRate,
+} as const
+
+export const metricTable: readonly MetricDefinition[] = [
+  {
+    name: 'sealgate_build_info',
+    type: 'gauge',
+    help: 'Always 1; the version that runs.',
+    labels: ['version'],
+    read: ({ version }) => [{ labels: { version }, value: 1 }],
+  },
+  process(
+    { name: 'sealgate_connections', type: 'gauge', help: 'Open MQTT connections.' },
+    ({ stats }) => stats.connections,
+  ),
+  {
+    name: 'sealgate_decisions_total',
+    type: 'counter',
+    help: 'Decisions by what was asked (action) and the code of docs/codes; accepted CONNECTs have the code "". Peers that came to no namespace have the namespace "".',
+    labels: ['namespace', 'action', 'outcome', 'code'],
+    read: ({ namespaces, stats }) =>
+      [
+        ...namespaces.map(({ view, stats: { decided } }) => ({ name: view.name, decided })),
+        { name: '', decided: stats.strayDecided },
+      ].flatMap(({ name, decided }) =>
+        decided.map(({ action, outcome, code, count }) => ({
+          labels: { namespace: name, action, outcome, code },
+          value: count,
+        })),
+      ),
+  },
+  perNamespace('gauge', 'sessions', 'Sessions, offline ones included.', ({ stats }) => stats.sessions),
+  perNamespace('gauge', 'sessions_online', 'Sessions that are connected.', ({ stats }) => stats.online),
+  perNamespace('gauge', 'subscriptions', 'Subscriptions of all sessions.', ({ stats }) => stats.subscriptions),
+  perNamespace('gauge', 'retained_messages', 'Retained messages.', ({ stats }) => stats.retained),
+  perNamespace('gauge', 'queued_messages', 'Messages that wait for subscribers.', ({ queued }) => queued.messages),
+  perNamespace('gauge', 'queued_bytes', 'Bytes of the messages that wait.', ({ queued }) => queued.bytes),
+  messages('published_total', 'Messages taken from publishers, wills and HTTP included.', 'published'),
+  perNamespace('counter', 'published_bytes_total', 'Payload of them.', ({ stats }) => stats.counters.publishedBytes),
+  messages('delivered_total', 'Messages sent to subscribers, by the QoS they got.', 'delivered'),
+  {
+    name: 'sealgate_dropped_total',
+    type: 'counter',
+    help: `Messages that a subscriber did not get, by reason: ${Object.keys(drops).join(', ')}.`,
+    labels: ['namespace', 'reason'],
+    read: ({ namespaces }) =>
+      namespaces.flatMap(({ view, stats }) =>
+        Object.entries(drops).map(([reason, count]) => ({
+          labels: { namespace: view.name, reason },
+          value: count(stats),
+        })),
+      ),
+  },
+  perNamespace(
+    'counter',
+    'refused_no_space_total',
+    'Messages refused because the store takes nothing new.',
+    ({ stats }) => stats.counters.refusedNoSpace,
+  ),
+  {
+    name: 'sealgate_commit_seconds',
+    type: 'histogram',
+    help: 'From the end of a turn until what it stored is durable.',
+    labels: [],
+    read: ({ stats: { commitLatency } }) => [
+      ...commitLatency.buckets.map(([bound, value]) => ({ labels: { le: String(bound) }, value, suffix: '_bucket' })),
+      { labels: { le: '+Inf' }, value: commitLatency.count, suffix: '_bucket' },
+      { labels: {}, value: commitLatency.sumSeconds, suffix: '_sum' },
+      { labels: {}, value: commitLatency.count, suffix: '_count' },
+    ],
+  },
+  process(
+    { name: 'sealgate_store_writable', type: 'gauge', help: '1: the store takes what is new. 0: full, or failing.' },
+    ({ stats }) => Number(stats.storeWritable),
+  ),
+  {
+    name: 'sealgate_ca_certificate_expiry_timestamp_seconds',
+    type: 'gauge',
+    help: 'When a registered CA certificate expires, seconds since 1970. From then on nobody under it gets in.',
+    labels: ['namespace', 'ca_certificate'],
+    read: ({ views }) =>
+      views.flatMap((view) =>
+        view.caCertificates().map(({ name, certificate }) => ({
+          labels: { namespace: view.name, ca_certificate: name },
+          value: certificate.notAfter,
+        })),
+      ),
+  },
+  process(
+    {
+      name: 'sealgate_server_certificate_expiry_timestamp_seconds',
+      type: 'gauge',
+      help: 'When the server certificate expires, seconds since 1970.',
+    },
+    ({ serverCertificateNotAfter }) => (serverCertificateNotAfter === null ? null : serverCertificateNotAfter / 1_000),
+  ),
+]
