@@ -10,6 +10,7 @@ import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
 import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
 import { noteCertificate } from './certificate-note.ts'
+import { takenOver } from './close-cause.ts'
 import { connectFault, negotiate } from './connack.ts'
 import {
   answerRefused,
@@ -228,6 +229,8 @@ async function openSession(
   }
   const holder = holderOf(namespace, request, core)
   holder?.link.waitForTakeover(true)
+  const name = openingName(request)
+  namespace.openings.set(name, connection)
   try {
     // What the holder did last is written under its own proof of ownership, which this opening ends.
     await core.commits.settled()
@@ -238,7 +241,13 @@ async function openSession(
     if (held !== null && grantsOf(rights, held.values(), null) !== null) return outcome
     // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
     await core.engine.sessions.remove(outcome.record.uid, { epoch: outcome.fence.epoch })
+    core.turn.begin()
     core.sessionEnds.takeOver(outcome, namespace)
+    if (namespace.openings.get(name) !== connection) {
+      // A younger CONNECT of the same client has the session, or is about to: it keeps it.
+      connection.end(takenOver)
+      return null
+    }
     return await core.engine.sessions.open({ ...request, cleanStart: true, now: core.turn.now })
   } catch (error) {
     core.turn.begin()
@@ -252,7 +261,13 @@ async function openSession(
     return null
   } finally {
     holder?.link.waitForTakeover(false)
+    if (namespace.openings.get(name) === connection) namespace.openings.delete(name)
   }
+}
+
+/** Of a session as one client asks for it: what somebody else asks for under the same name takes nothing from it. */
+function openingName({ clientId, owner }: OpenSession): string {
+  return `${owner.authority} ${owner.uid} ${clientId}`
 }
 
 export function quotasOf({ view, limits }: Namespace): OpenSession['quotas'] {

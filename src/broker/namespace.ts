@@ -40,6 +40,8 @@ export class Namespace {
   /** Topics of retained messages; the messages are in the store. */
   readonly retained = new TopicNames<true>()
   readonly heldRights = new HeldRights()
+  /** The last CONNECT that asks the store for a session, by client and name; gone when it is answered. */
+  readonly openings = new Map<string, object>()
   readonly decisions: DecisionLog
   readonly decided = new DecisionTally()
   rates: NamespaceRates

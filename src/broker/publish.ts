@@ -114,7 +114,11 @@ export class Publishing {
   settled({ publication, body, facts, origin, token, chosen }: WaitingMessage, committed: boolean): void {
     origin.uncommitted--
     try {
-      if (committed) {
+      const { expiresAt } = facts
+      if (committed && expiresAt !== null && expiresAt <= this.#turn.now) {
+        // [MQTT-3.3.2-5]
+        publication.namespace.counters.droppedExpired++
+      } else if (committed) {
         this.#beginStored(body, publication.topicName, facts.expiresAt)
         this.#deliver(publication, facts, origin.session, chosen, () => body)
         if (this.#events.wants('published')) {
