@@ -112,6 +112,7 @@ export function createBroker(parts: BrokerParts): Broker {
       cancel()
       for (const connection of [...core.connections]) connection.transport.destroy()
       core.reaper.stop()
+      core.commits.stop()
       core.rejudge.stop()
       core.deadlines.stop()
       for (const stop of stops) stop()
@@ -144,6 +145,7 @@ function build(
       }
     },
     onUnavailable: (error) => log.write('error', 'commitFailed', { error: String(error) }),
+    onLearned: (committed) => log.write('warn', 'commitAnsweredLate', { committed }),
   })
   const connections = new Set<Connection>()
   const core = {

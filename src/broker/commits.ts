@@ -1,5 +1,5 @@
 import type { UnixMillis } from '../base/time.ts'
-import type { Clock } from '../ports/clock.ts'
+import type { Cancel, Clock } from '../ports/clock.ts'
 import {
   type Append,
   type Commit,
@@ -17,15 +17,20 @@ import type { Turn } from './turn.ts'
 
 /** Something that waits until a commit is durable. */
 export interface Settled {
-  /** @param committed false: it will never be; nothing may be acknowledged */
+  /** @param committed false: nothing may be acknowledged */
   settled(committed: boolean): void
+  /** What was given up because the store did not answer came to its end after all. @param committed the store has it */
+  learned?(committed: boolean): void
 }
 
 export interface CommitListener {
   onOverflow(session: SessionUid, dropped: number, ended: boolean): void
   /** Somebody else has opened the session since this proof of ownership was given. */
   onFenced(fence: Fence): void
+  /** Those who wait are told that nothing may be acknowledged; the store is still asked. */
   onUnavailable(error: unknown): void
+  /** The store has answered for what was given up. */
+  onLearned(committed: boolean): void
 }
 
 const firstRetryMs = 50
@@ -40,6 +45,10 @@ interface Batch {
   readonly owner: Map<SessionUid, { readonly fence: Fence; readonly operations: OwnerOperation[] }>
   readonly wills: WillPart[]
   readonly waiting: Settled[]
+  readonly startedMs: number
+  sealedMs: number
+  /** Nobody waits for it any more, but whether the store has it is not known: it is sent until that is. */
+  isGivenUp: boolean
   bytes: number
 }
 
@@ -87,7 +96,10 @@ class WillPart implements CommitPart {
   }
 
   wait(settled: Settled): void {
-    this.#batch.waiting.push({ settled: (committed) => settled.settled(committed && !this.isWithheld) })
+    this.#batch.waiting.push({
+      settled: (committed) => settled.settled(committed && !this.isWithheld),
+      learned: (committed) => settled.learned?.(committed && !this.isWithheld),
+    })
   }
 }
 
@@ -95,6 +107,9 @@ class WillPart implements CommitPart {
  * One commit per turn: what the turn's packets change in the store gathers here and goes out as one atom at the end of
  * the turn. One is under way at a time: while it is, or while the store is in trouble and it is sent again, later turns
  * gather in the next one. So nothing overtakes, and what waits is settled in the order in which it was added (design 3.5).
+ *
+ * Nobody waits longer than `giveUpMs`; but a commit without an answer may be in the store, so it is sent until the answer
+ * comes: what is delivered in process follows then, and nothing overtakes it.
  */
 export class Commits implements CommitPart {
   readonly #hot: HotPath
@@ -108,6 +123,9 @@ export class Commits implements CommitPart {
   #waitingBytes = 0
   /** From the end of the turn until it is durable, tries in vain included. */
   readonly latency = new LatencyTally()
+  #cancelRetry: Cancel | null = null
+  /** Until the commit that was given up has come to its end. */
+  #untilLearned: (() => void)[] = []
 
   /** @param prefix makes the operation ids of this process unique */
   constructor(hot: HotPath, turn: Turn, clock: Clock, prefix: string, listener: CommitListener) {
@@ -174,10 +192,29 @@ export class Commits implements CommitPart {
     this.#batch().waiting.push(settled)
   }
 
-  /** Resolves when everything added so far, in this turn and before, has come to its end. */
-  settled(): Promise<void> {
+  /** Resolves when everything added so far, in this turn and before, is durable. False: it is given up. */
+  settled(): Promise<boolean> {
+    if (this.isIdle) return Promise.resolve(true)
+    if (this.#underWay?.isGivenUp === true) return Promise.resolve(false)
+    return new Promise((resolve) => this.wait({ settled: resolve }))
+  }
+
+  /** Resolves when everything added so far, in this turn and before, has come to its end, however long that takes. */
+  ended(): Promise<void> {
     if (this.isIdle) return Promise.resolve()
-    return new Promise((resolve) => this.wait({ settled: () => resolve() }))
+    return new Promise((resolve) =>
+      this.wait({
+        settled: () => {
+          if (this.#underWay?.isGivenUp === true) this.#untilLearned.push(resolve)
+          else resolve()
+        },
+      }),
+    )
+  }
+
+  /** The process ends: whether the store has what was given up, nobody asks any more. */
+  stop(): void {
+    this.#cancelRetry?.()
   }
 
   #batch(): Batch {
@@ -191,6 +228,9 @@ export class Commits implements CommitPart {
         owner: new Map(),
         wills: [],
         waiting: [],
+        startedMs: this.#clock.monotonicMs(),
+        sealedMs: 0,
+        isGivenUp: false,
         bytes: 0,
       }
     }
@@ -204,13 +244,15 @@ export class Commits implements CommitPart {
     const { appends, retain, owner, wills } = batch
     if (appends.size === 0 && retain.length === 0 && owner.size === 0 && wills.length === 0) {
       this.#settle(batch, true)
+      this.#waitingBytes -= batch.bytes
       return
     }
     this.#underWay = batch
-    this.#send(batch, this.#clock.monotonicMs(), firstRetryMs)
+    batch.sealedMs = this.#clock.monotonicMs()
+    this.#send(batch, firstRetryMs)
   }
 
-  #send(batch: Batch, startedMs: number, retryMs: number): void {
+  #send(batch: Batch, retryMs: number): void {
     const commit: Commit = {
       opId: batch.opId,
       bodies: batch.bodies,
@@ -222,10 +264,9 @@ export class Commits implements CommitPart {
     this.#hot.commit(commit).then(
       ({ overflow, fenced, withheld }) => {
         this.#turn.begin()
-        this.#underWay = null
-        this.latency.add(this.#clock.monotonicMs() - startedMs)
+        this.latency.add(this.#clock.monotonicMs() - batch.sealedMs)
         for (const part of batch.wills) part.isWithheld = withheld.includes(part.will.session)
-        this.#settle(batch, true)
+        this.#end(batch, true)
         for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
         for (const session of fenced) {
           const fence = batch.owner.get(session)?.fence
@@ -235,26 +276,66 @@ export class Commits implements CommitPart {
       },
       (error: unknown) => {
         this.#turn.begin()
-        const mayRetry = error instanceof EngineError && error.retryable
-        if (mayRetry && this.#clock.monotonicMs() + retryMs - startedMs < giveUpMs) {
-          const next = Math.min(retryMs * 2, longestRetryMs)
-          this.#clock.setTimer(retryMs, () => this.#send(batch, startedMs, next))
+        if (error instanceof EngineError && error.retryable) {
+          this.#giveUpLate(batch, retryMs, error)
+          this.#cancelRetry = this.#clock.setTimer(retryMs, () =>
+            this.#send(batch, Math.min(retryMs * 2, longestRetryMs)),
+          )
           return
         }
-        // What has gathered behind it is given up with it: a younger message must not be kept without the older one.
-        const behind = this.#open
-        this.#open = null
-        this.#underWay = null
+        const behind = this.#takeOpen()
         this.#listener.onUnavailable(error)
-        this.#settle(batch, false)
-        if (behind !== null) this.#settle(behind, false)
+        this.#end(batch, false)
+        this.#drop(behind)
         this.#seal()
       },
     )
   }
 
-  #settle(batch: Batch, committed: boolean): void {
+  /** Whoever would have waited too long when the next try is made is told now. */
+  #giveUpLate(batch: Batch, retryMs: number, error: unknown): void {
+    const nextMs = this.#clock.monotonicMs() + retryMs
+    if (!batch.isGivenUp && nextMs - batch.startedMs >= giveUpMs) {
+      batch.isGivenUp = true
+      // What has gathered behind it is given up with it: a younger message must not be kept without the older one.
+      const behind = this.#takeOpen()
+      this.#listener.onUnavailable(error)
+      this.#settle(batch, false)
+      this.#drop(behind)
+    } else if (this.#open !== null && nextMs - this.#open.startedMs >= giveUpMs) {
+      this.#drop(this.#takeOpen())
+    }
+  }
+
+  #takeOpen(): Batch | null {
+    const batch = this.#open
+    this.#open = null
+    return batch
+  }
+
+  /** Was never sent, so the store will never have it. */
+  #drop(batch: Batch | null): void {
+    if (batch === null) return
+    this.#settle(batch, false)
     this.#waitingBytes -= batch.bytes
+  }
+
+  /** The store has answered. */
+  #end(batch: Batch, committed: boolean): void {
+    this.#underWay = null
+    this.#waitingBytes -= batch.bytes
+    if (!batch.isGivenUp) {
+      this.#settle(batch, committed)
+      return
+    }
+    this.#listener.onLearned(committed)
+    for (const waiting of batch.waiting) waiting.learned?.(committed)
+    const waiting = this.#untilLearned
+    this.#untilLearned = []
+    for (const goOn of waiting) goOn()
+  }
+
+  #settle(batch: Batch, committed: boolean): void {
     for (const waiting of batch.waiting) waiting.settled(committed)
   }
 }

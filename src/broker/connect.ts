@@ -8,7 +8,14 @@ import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
-import type { OpenOutcome, OpenSession, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
+import {
+  EngineError,
+  type OpenOutcome,
+  type OpenSession,
+  type SessionRecord,
+  type SessionUid,
+  type StoredWill,
+} from '../ports/engine.ts'
 import { noteCertificate } from './certificate-note.ts'
 import { takenOver } from './close-cause.ts'
 import { connectFault, negotiate } from './connack.ts'
@@ -233,7 +240,8 @@ async function openSession(
   namespace.openings.set(name, connection)
   try {
     // What the holder did last is written under its own proof of ownership, which this opening ends.
-    await core.commits.settled()
+    if (!(await core.commits.settled()))
+      throw new EngineError('unavailable', 'what the session did last is not settled')
     const outcome = await core.engine.sessions.open(request)
     if (outcome.kind !== 'opened' || !outcome.present) return outcome
     const rights = core.rights.rightsOf(principal, view)

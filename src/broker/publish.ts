@@ -111,23 +111,37 @@ export class Publishing {
   }
 
   /** The commit of a message came to its end: what is delivered in process goes out now, then it is acknowledged. */
-  settled({ publication, body, facts, origin, token, chosen }: WaitingMessage, committed: boolean): void {
+  settled(message: WaitingMessage, committed: boolean): void {
+    const { origin, token } = message
     origin.uncommitted--
-    try {
-      const { expiresAt } = facts
-      if (committed && expiresAt !== null && expiresAt <= this.#turn.now) {
-        // [MQTT-3.3.2-5]
-        publication.namespace.counters.droppedExpired++
-      } else if (committed) {
-        this.#beginStored(body, publication.topicName, facts.expiresAt)
-        this.#deliver(publication, facts, origin.session, chosen, () => body)
-        if (this.#events.wants('published')) {
-          this.#tell(publication, this.#storedView, origin.publisher, this.#turn.now)
-        }
-      }
+    this.#guarded(() => {
+      if (committed) this.#deliverCommitted(message)
       origin.published(token, committed)
+    })
+  }
+
+  /** Its publisher was told that it is not sure; the receivers in process are owed it like those with a queue in the store. */
+  learned(message: WaitingMessage, committed: boolean): void {
+    if (committed) this.#guarded(() => this.#deliverCommitted(message))
+  }
+
+  #deliverCommitted({ publication, body, facts, origin, chosen }: WaitingMessage): void {
+    const { now } = this.#turn
+    if (facts.expiresAt !== null && facts.expiresAt <= now) {
+      // [MQTT-3.3.2-5]
+      publication.namespace.counters.droppedExpired++
+      return
+    }
+    this.#beginStored(body, publication.topicName, facts.expiresAt)
+    this.#deliver(publication, facts, origin.session, chosen, () => body)
+    if (this.#events.wants('published')) this.#tell(publication, this.#storedView, origin.publisher, now)
+  }
+
+  /** A bug that one message shows must not keep the others of its commit from being acknowledged. */
+  #guarded(work: () => void): void {
+    try {
+      work()
     } catch (error) {
-      // A bug that one message shows must not keep the others of its commit from being acknowledged.
       this.#events.emit({ kind: 'bug', at: this.#turn.now, where: 'publish', error })
     }
   }
@@ -303,6 +317,10 @@ class WaitingMessage implements Settled {
 
   settled(committed: boolean): void {
     this.#publishing.settled(this, committed)
+  }
+
+  learned(committed: boolean): void {
+    this.#publishing.learned(this, committed)
   }
 }
 

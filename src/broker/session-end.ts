@@ -83,7 +83,7 @@ export class SessionEnds {
     const { fence, record } = session
     const will = cause.will === 'publish' ? record.will : null
     // What the session did last is written under its own proof of ownership: the end comes behind it.
-    await commits.settled()
+    await commits.ended()
     if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
     const { removed } = await engine.sessions.close(fence, {
       now: turn.now,

@@ -71,10 +71,6 @@ class Simulation {
       case 'disk':
         this.#world.setDisk(action.mode, action.delayMs)
         if (this.#world.isFaulty) this.#excuseAll('disk')
-        // An answer that never comes leaves open what sessions without a queue in the store have got.
-        if (action.mode === 'loseAnswer') {
-          for (const { session } of this.#devices) if (session?.expirySeconds === 0) session.doom()
-        }
         break
       case 'crash':
         this.#crash()
