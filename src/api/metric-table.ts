@@ -127,6 +127,7 @@ export const metricTable: readonly MetricDefinition[] = [
   perNamespace('gauge', 'sessions_online', 'Sessions that are connected.', ({ stats }) => stats.online),
   perNamespace('gauge', 'subscriptions', 'Subscriptions of all sessions.', ({ stats }) => stats.subscriptions),
   perNamespace('gauge', 'retained_messages', 'Retained messages.', ({ stats }) => stats.retained),
+  perNamespace('gauge', 'retained_bytes', 'Bytes of all retained messages.', ({ stats }) => stats.retainedBytes),
   perNamespace('gauge', 'queued_messages', 'Messages that wait for subscribers.', ({ queued }) => queued.messages),
   perNamespace('gauge', 'queued_bytes', 'Bytes of the messages that wait.', ({ queued }) => queued.bytes),
   messages('published_total', 'Messages taken from publishers, wills and HTTP included.', 'published'),
@@ -151,6 +152,16 @@ export const metricTable: readonly MetricDefinition[] = [
     'Messages refused because the store takes nothing new.',
     ({ stats }) => stats.counters.refusedNoSpace,
   ),
+  {
+    name: 'sealgate_limit_hits_total',
+    type: 'counter',
+    help: 'How often a limit of the namespace (docs/profile.md) was in the way; the log names it once a minute.',
+    labels: ['namespace', 'limit'],
+    read: ({ namespaces }) =>
+      namespaces.flatMap(({ view, stats }) =>
+        stats.limitHits.map(([limit, value]) => ({ labels: { namespace: view.name, limit }, value })),
+      ),
+  },
   {
     name: 'sealgate_commit_seconds',
     type: 'histogram',

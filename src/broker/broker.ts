@@ -128,13 +128,14 @@ function build(
   onEmpty: () => void,
 ): Core {
   const turn = new Turn(clock)
-  const namespaces = new Namespaces(registry.view, settings, clock)
+  const namespaces = new Namespaces(registry.view, settings, clock, log)
   const commits = new Commits(engine.hot, turn, clock, random.uid(), {
     onOverflow: (uid, dropped, ended) => {
       for (const namespace of namespaces.all()) {
         const entry = namespace.sessions.get(uid)
         if (entry === undefined) continue
         namespace.counters.droppedOverflow += dropped
+        namespace.limitBites('maximumQueuedMessages')
         if (ended) entry.online?.link.end({ ...sessionOverflow, isFenced: true })
       }
     },

@@ -1,7 +1,8 @@
-import type { ConnackProperties, ConnectPacket } from '../mqtt/packet.ts'
+import type { ConnackProperties, ConnectPacket, Will } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
 import type { NamespaceLimits } from '../registry/profile.ts'
 import type { NamespaceView } from '../registry/view.ts'
+import type { LimitName } from './limit-hits.ts'
 
 /** Session Expiry Interval that means: never. */
 const never = 0xffff_ffff
@@ -10,28 +11,34 @@ export interface ConnectFault {
   readonly reasonCode: ReasonCode
   readonly returnCode: ReturnCode
   readonly detail: string
+  /** Of the profile; null: the standard itself says so. */
+  readonly limit: LimitName | null
 }
 
 /** What a CONNECT of an authenticated client may not ask for in this namespace; null: nothing. */
 export function connectFault(packet: ConnectPacket, limits: NamespaceLimits): ConnectFault | null {
   const { properties, will } = packet
   if (packet.clientId === '' && packet.protocolVersion === 4 && !packet.cleanStart) {
-    return identifierFault('[MQTT311-3.1.3-8] an empty Client Identifier needs Clean Session')
+    return identifierFault(null, '[MQTT311-3.1.3-8] an empty Client Identifier needs Clean Session')
   }
   if (packet.clientId.length > limits.maximumClientIdCharacters) {
-    return identifierFault(`the Client Identifier is longer than ${limits.maximumClientIdCharacters} characters`)
+    const detail = `the Client Identifier is longer than ${limits.maximumClientIdCharacters} characters`
+    return identifierFault('maximumClientIdCharacters', detail)
   }
   if (!limits.userPropertiesOutsidePublish && (properties.userProperties?.length ?? 0) > 0) {
-    return notServed('User Properties are not allowed in CONNECT')
+    return notServed('userPropertiesOutsidePublish', 'User Properties are not allowed in CONNECT')
   }
   const data = properties.authenticationData?.length ?? 0
-  if (data > limits.maximumAuthenticationDataBytes) return notServed('the Authentication Data is too long')
+  if (data > limits.maximumAuthenticationDataBytes) {
+    return notServed('maximumAuthenticationDataBytes', 'the Authentication Data is too long')
+  }
   if (will === null) return null
   if (will.qos > limits.maximumQoS) {
     return {
       reasonCode: ReasonCode.QoSNotSupported,
       returnCode: ReturnCode.NotAuthorized,
       detail: '[MQTT-3.2.2-12] the QoS of the will is above Maximum QoS',
+      limit: 'maximumQoS',
     }
   }
   if (will.retain && !limits.retainAvailable) {
@@ -39,36 +46,43 @@ export function connectFault(packet: ConnectPacket, limits: NamespaceLimits): Co
       reasonCode: ReasonCode.RetainNotSupported,
       returnCode: ReturnCode.NotAuthorized,
       detail: '[MQTT-3.2.2-13] the will asks to be retained',
+      limit: 'retainAvailable',
     }
   }
-  return willFault(packet, limits)
+  return willFault(will, limits)
 }
 
-function willFault({ will }: ConnectPacket, limits: NamespaceLimits): ConnectFault | null {
-  if (will === null) return null
+function willFault(will: Will, limits: NamespaceLimits): ConnectFault | null {
   const { responseTopic, contentType, correlationData, userProperties } = will.properties
   const bytes = (text: string | undefined): number => (text === undefined ? 0 : Buffer.byteLength(text))
   const user = (userProperties ?? []).reduce((sum, [name, value]) => sum + bytes(name) + bytes(value), 0)
-  if (
-    bytes(responseTopic) > limits.maximumResponseTopicBytes ||
-    bytes(contentType) > limits.maximumContentTypeBytes ||
-    (correlationData?.length ?? 0) > limits.maximumCorrelationDataBytes ||
-    user > limits.maximumUserPropertiesBytes
-  ) {
-    return notServed('a property of the will is over its limit')
+  const sizes = {
+    maximumResponseTopicBytes: bytes(responseTopic),
+    maximumContentTypeBytes: bytes(contentType),
+    maximumCorrelationDataBytes: correlationData?.length ?? 0,
+    maximumUserPropertiesBytes: user,
   }
-  if (will.payload.length > limits.maximumPacketSizeBytes) {
-    return { ...notServed('the will is too large'), reasonCode: ReasonCode.PacketTooLarge }
+  for (const limit of Object.keys(sizes) as (keyof typeof sizes)[]) {
+    if (sizes[limit] > limits[limit]) return notServed(limit, `a property of the will is over the limit ${limit}`)
+  }
+  const size = will.payload.length
+  if (size > limits.maximumPacketSizeBytes) {
+    return { ...notServed('maximumPacketSizeBytes', 'the will is too large'), reasonCode: ReasonCode.PacketTooLarge }
+  }
+  if (will.retain && size > limits.maximumRetainedMessageBytes) {
+    const fault = notServed('maximumRetainedMessageBytes', 'the will is too large to be retained')
+    return { ...fault, reasonCode: ReasonCode.QuotaExceeded }
   }
   return null
 }
 
-function identifierFault(detail: string): ConnectFault {
-  return { reasonCode: ReasonCode.ClientIdentifierNotValid, returnCode: ReturnCode.IdentifierRejected, detail }
+function identifierFault(limit: LimitName | null, detail: string): ConnectFault {
+  return { limit, reasonCode: ReasonCode.ClientIdentifierNotValid, returnCode: ReturnCode.IdentifierRejected, detail }
 }
 
-function notServed(detail: string): ConnectFault {
+function notServed(limit: LimitName, detail: string): ConnectFault {
   return {
+    limit,
     reasonCode: ReasonCode.ImplementationSpecificError,
     returnCode: ReturnCode.ServerUnavailable,
     detail,

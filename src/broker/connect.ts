@@ -69,6 +69,7 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
   }
   const fault = connectFault(packet, namespace.limits)
   if (fault !== null) {
+    if (fault.limit !== null) namespace.limitBites(fault.limit)
     answerRefused(connection, packet, { kind: 'packet', ...fault })
     return
   }
@@ -90,6 +91,7 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
   core.turn.begin()
   if (opened === null) return
   if (opened.kind !== 'opened') {
+    if (opened.kind === 'quotaExceeded' && opened.which === 'perNamespace') namespace.limitBites('maximumSessions')
     answerRefused(connection, packet, {
       kind: 'decision',
       refused: sessionRefusal(opened, judged, namespace, packet.clientId),
@@ -137,7 +139,11 @@ function isWithinRate({ core }: Connection, namespace: Namespace, clientId: stri
     isConnected(core, namespace, existing) &&
     existing.owner.authority === authority &&
     existing.owner.uid === uid
-  return namespace.rates.admitsConnect(`${authority} ${uid} ${clientId}`, isTakeover, core.turn.monotonicMs)
+  const nowMs = core.turn.monotonicMs
+  const exceeded = namespace.rates.connectExceeds(`${authority} ${uid} ${clientId}`, isTakeover, nowMs)
+  // How often sessions may be taken over is no row of the profile: the decision tells it.
+  if (exceeded !== null && exceeded !== 'takeoversPerSecond') namespace.limitBites(exceeded)
+  return exceeded === null
 }
 
 /** A connection of this node whose end is already under way counts no more. */
@@ -179,8 +185,8 @@ export function judgeWillTopic(
   const parsed = parseTopicName(topicName)
   const fault = parsed.ok
     ? topicFault(parsed.value, Buffer.byteLength(parsed.value), namespace.limits)
-    : `the will's topic is not valid: ${parsed.error.kind}`
-  if (!parsed.ok || fault !== null) return err(willRefusal(accepted, topicName, fault))
+    : { detail: `the will's topic is not valid: ${parsed.error.kind}` }
+  if (!parsed.ok || fault !== null) return err(willRefusal(accepted, topicName, fault?.detail ?? null))
   const rights = core.rights.rightsOf(accepted.principal, namespace.view)
   const authorization = authorize(rights, 'will', parsed.value)
   if (authorization.outcome === 'allowed') return ok(parsed.value)

@@ -179,6 +179,7 @@ export class Connection
   #afterFrames(failure: PacketFailure | null): void {
     if (!this.isOpen) return
     if (failure !== null) {
+      if (failure.reasonCode === ReasonCode.PacketTooLarge) this.namespace?.limitBites('maximumPacketSizeBytes')
       this.#onUnreadable(failure)
       return
     }

@@ -7,7 +7,8 @@ import { isUtf8Payload } from '../mqtt/utf8.ts'
 import type { InflightState } from '../ports/engine.ts'
 import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
-import { overLimit, topicFault } from './message-limits.ts'
+import { HeldMessages } from './held-messages.ts'
+import { type LimitFault, overLimit, topicFault } from './message-limits.ts'
 import type { PublishOrigin } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
 import type { OnlineSession } from './session.ts'
@@ -54,8 +55,7 @@ export class IncomingPublish implements PublishOrigin {
   readonly #topics = new TopicMemory()
   /** By alias; null where none was set. */
   #aliases: (TopicSlot | null)[] = []
-  /** QoS 2 messages that wait for PUBREL, in stored form. */
-  readonly #held = new Map<number, Uint8Array>()
+  readonly #held: HeldMessages
   #isEnded = false
   /** Null: no limit. */
   readonly #rate: Rate | null
@@ -73,12 +73,13 @@ export class IncomingPublish implements PublishOrigin {
     const { owner } = session.record
     this.publisher = { authority: owner.authority, uid: owner.uid, authenticationName: owner.authenticationName }
     this.#rate = session.namespace.rates.publishes(core.turn.monotonicMs)
-    for (const { packetIdentifier, body } of incoming) this.#held.set(packetIdentifier, body)
+    this.#held = new HeldMessages(session.namespace.retained, incoming)
   }
 
   end(): void {
     this.finishRun()
     this.#isEnded = true
+    this.#held.end()
   }
 
   beginChunk(chunk: Uint8Array): void {
@@ -120,7 +121,7 @@ export class IncomingPublish implements PublishOrigin {
     if (view.retain || view.propertiesEnd > view.propertiesStart) {
       const fault = overLimit(view, slot.topicName, session.namespace)
       if (fault !== null) {
-        this.#refuse(fault, 'a property or the retained message is over its limit')
+        this.#refuseOverLimit(fault)
         return
       }
       if (!this.#mayNameResponseTopic()) return
@@ -196,6 +197,7 @@ export class IncomingPublish implements PublishOrigin {
     if (view.qos === 2 && this.#held.has(identifier)) return true
     // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
+    this.#session.namespace.limitBites('receiveMaximum')
     this.#link.end(clientError(ReasonCode.ReceiveMaximumExceeded, '[MQTT-3.3.4-9] more than Receive Maximum'))
     return false
   }
@@ -205,6 +207,7 @@ export class IncomingPublish implements PublishOrigin {
     const nowMs = this.#core.turn.monotonicMs
     const isTold = view.qos > 0 && this.#session.version === 5
     if (isTold && rate.waitMs(nowMs) > 0) {
+      this.#countRate(rate, nowMs)
       if (nowMs - this.#refusedSinceMs >= 1000) {
         this.#refusedSinceMs = nowMs
         this.#refused = 0
@@ -227,8 +230,16 @@ export class IncomingPublish implements PublishOrigin {
 
   #spend(rate: Rate, isTold = false): void {
     rate.spend(view.end - view.start)
-    const waitMs = rate.waitMs(this.#core.turn.monotonicMs)
-    if (waitMs > 0 && !isTold) this.#link.onThrottled(waitMs)
+    const nowMs = this.#core.turn.monotonicMs
+    const waitMs = rate.waitMs(nowMs)
+    if (waitMs === 0 || isTold) return
+    this.#countRate(rate, nowMs)
+    this.#link.onThrottled(waitMs)
+  }
+
+  #countRate(rate: Rate, nowMs: number): void {
+    const limit = rate.limiting(nowMs)
+    if (limit !== null) this.#session.namespace.limitBites(limit)
   }
 
   #topic(): TopicSlot | null {
@@ -240,6 +251,7 @@ export class IncomingPublish implements PublishOrigin {
   #aliased(): TopicSlot | null {
     const alias = view.topicAlias
     if (alias > this.#session.namespace.limits.topicAliasMaximum) {
+      this.#session.namespace.limitBites('topicAliasMaximum')
       this.#link.end(clientError(ReasonCode.TopicAliasInvalid, '[MQTT-3.3.2-9] above Topic Alias Maximum'))
       return null
     }
@@ -294,7 +306,7 @@ export class IncomingPublish implements PublishOrigin {
     }
     // The slot keeps its old rights: an alias may still lead here, and must be refused again.
     this.#topics.forget(slot)
-    if (fault !== null) this.#refuse(ReasonCode.TopicNameInvalid, fault)
+    if (fault !== null) this.#refuseOverLimit(fault)
     else if (denied !== null) this.#deny(denied)
     return false
   }
@@ -348,6 +360,11 @@ export class IncomingPublish implements PublishOrigin {
     )
   }
 
+  #refuseOverLimit({ limit, reasonCode, detail }: LimitFault): void {
+    this.#session.namespace.limitBites(limit)
+    this.#refuse(reasonCode, detail)
+  }
+
   /** Version 5 is told in the acknowledgement and stays; without one, and in 3.1.1, the connection ends. */
   #refuse(reasonCode: ReasonCode, detail: string, reason: CloseCause['reason'] = 'ClientError'): void {
     if (view.qos === 0 || this.#session.version === 4) {
@@ -378,7 +395,7 @@ export class IncomingPublish implements PublishOrigin {
     const session = this.#session
     const identifier = view.packetIdentifier
     const body = encodeStoredMessage(view, slot.aliasedTopic, 2, view.retain, this.publisher, core.turn.now)
-    this.#held.set(identifier, body)
+    this.#held.add(identifier, body)
     if (!session.entry.isStored) {
       this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
       return
@@ -388,13 +405,12 @@ export class IncomingPublish implements PublishOrigin {
   }
 
   onPubrel(identifier: number): void {
-    const body = this.#held.get(identifier)
+    const body = this.#held.take(identifier)
     if (body === undefined) {
       // [MQTT-4.3.3-12]: answered all the same; it was released before.
       this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.PacketIdentifierNotFound)
       return
     }
-    this.#held.delete(identifier)
     const { namespace, fence, entry } = this.#session
     const { retain } = readStoredMessage(body)
     readStoredPublish(body, view)

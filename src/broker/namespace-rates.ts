@@ -1,10 +1,16 @@
 import type { NamespaceLimits } from '../registry/profile.ts'
+import type { LimitName } from './limit-hits.ts'
 import { KeyedBuckets, Rate, Throughput, TokenBucket } from './token-bucket.ts'
 
 /** Session names whose rate is remembered; one that is forgotten starts with a full bucket. */
 const rememberedNames = 100_000
 /** Takeovers of one session name per second, in every profile: two clones must not chase each other (S35). */
 const takeoversPerSecond = 1
+
+export interface SubscribeRate {
+  /** Counts one more; the limit that it exceeds, null: none. */
+  exceeds(nowMs: number): LimitName | null
+}
 
 /**
  * What a namespace and its sessions may do per second. Charged after authentication only, so that nobody can use up what
@@ -27,38 +33,47 @@ export class NamespaceRates {
     const perName = limits.connectsPerSecondPerSession
     this.#connectsPerName = perName === null ? null : new KeyedBuckets(perName, perName, rememberedNames)
     this.#subscribes = bucket(limits.subscribeRequestsPerSecond)
-    this.#publishes = Throughput.of(limits.publishesPerSecond, limits.publishBytesPerSecond, nowMs)
-    this.#deliveries = Throughput.of(limits.deliveriesPerSecond, limits.deliveryBytesPerSecond, nowMs)
+    this.#publishes = Throughput.of(limits, 'publishesPerSecond', 'publishBytesPerSecond', nowMs)
+    this.#deliveries = Throughput.of(limits, 'deliveriesPerSecond', 'deliveryBytesPerSecond', nowMs)
   }
 
   /**
+   * Counts one more CONNECT.
+   *
    * @param session the name together with its owner
    * @param isTakeover it is connected now
+   * @returns the limit that it exceeds; null: none
    */
-  admitsConnect(session: string, isTakeover: boolean, nowMs: number): boolean {
-    if (this.#connectsPerName?.take(session, nowMs) === false) return false
-    if (isTakeover && !this.#takeovers.take(session, nowMs)) return false
-    return this.#connects?.take(nowMs) !== false
+  connectExceeds(session: string, isTakeover: boolean, nowMs: number): LimitName | 'takeoversPerSecond' | null {
+    if (this.#connectsPerName?.take(session, nowMs) === false) return 'connectsPerSecondPerSession'
+    if (isTakeover && !this.#takeovers.take(session, nowMs)) return 'takeoversPerSecond'
+    return this.#connects?.take(nowMs) === false ? 'connectsPerSecond' : null
   }
 
   /** Of one session; null: no limit. */
-  subscribes(nowMs: number): { take(nowMs: number): boolean } | null {
+  subscribes(nowMs: number): SubscribeRate | null {
     const perSecond = this.#limits.subscribeRequestsPerSecondPerSession
     const own = perSecond === null ? null : new TokenBucket(perSecond, perSecond, nowMs)
     const shared = this.#subscribes
     if (own === null && shared === null) return null
-    return { take: (now) => own?.take(now) !== false && shared?.take(now) !== false }
+    return {
+      exceeds(now) {
+        if (own?.take(now) === false) return 'subscribeRequestsPerSecondPerSession'
+        return shared?.take(now) === false ? 'subscribeRequestsPerSecond' : null
+      },
+    }
   }
 
   publishes(nowMs: number): Rate | null {
-    const { publishesPerSecondPerSession, publishBytesPerSecondPerSession } = this.#limits
-    return Rate.of(Throughput.of(publishesPerSecondPerSession, publishBytesPerSecondPerSession, nowMs), this.#publishes)
+    return Rate.of(
+      Throughput.of(this.#limits, 'publishesPerSecondPerSession', 'publishBytesPerSecondPerSession', nowMs),
+      this.#publishes,
+    )
   }
 
   deliveries(nowMs: number): Rate | null {
-    const { deliveriesPerSecondPerSession, deliveryBytesPerSecondPerSession } = this.#limits
     return Rate.of(
-      Throughput.of(deliveriesPerSecondPerSession, deliveryBytesPerSecondPerSession, nowMs),
+      Throughput.of(this.#limits, 'deliveriesPerSecondPerSession', 'deliveryBytesPerSecondPerSession', nowMs),
       this.#deliveries,
     )
   }

@@ -1,13 +1,16 @@
+import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId, StoredSubscription } from '../ports/engine.ts'
+import type { Log } from '../ports/log.ts'
 import type { NamespaceLimits } from '../registry/profile.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import { DecisionLog } from './decision-log.ts'
 import { HeldRights } from './held-rights.ts'
+import { LimitHits, type LimitName } from './limit-hits.ts'
 import { NamespaceRates } from './namespace-rates.ts'
+import { RetainedTopics } from './retained-topics.ts'
 import { Router, type Subscription } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
 import { DecisionTally, MessageTally } from './tally.ts'
-import { TopicNames } from './topic-trie.ts'
 
 /** What a namespace counts; summed into metrics from time to time, never per message. */
 export interface Counters {
@@ -37,13 +40,13 @@ export class Namespace {
   readonly id: NamespaceId
   readonly router = new Router()
   readonly sessions = new SessionTable()
-  /** Topics of retained messages; the messages are in the store. */
-  readonly retained = new TopicNames<true>()
+  readonly retained = new RetainedTopics()
   readonly heldRights = new HeldRights()
   /** The last CONNECT that asks the store for a session, by client and name; gone when it is answered. */
   readonly openings = new Map<string, object>()
   readonly decisions: DecisionLog
   readonly decided = new DecisionTally()
+  readonly limitHits: LimitHits
   rates: NamespaceRates
   readonly counters: Counters = {
     published: new MessageTally(),
@@ -69,11 +72,12 @@ export class Namespace {
    */
   registryStamp = 0
 
-  constructor(view: NamespaceView, nowMs: number) {
+  constructor(view: NamespaceView, clock: Clock, log: Log) {
     this.id = view.id
     this.#view = view
     this.#limits = view.limits
-    this.rates = new NamespaceRates(view.limits, nowMs)
+    this.rates = new NamespaceRates(view.limits, clock.monotonicMs())
+    this.limitHits = new LimitHits(clock, log)
     this.decisions = new DecisionLog(view.limits.decisionsKept)
   }
 
@@ -83,6 +87,11 @@ export class Namespace {
 
   get limits(): NamespaceLimits {
     return this.#limits
+  }
+
+  /** A limit was in somebody's way. */
+  limitBites(limit: LimitName): void {
+    this.limitHits.hit(this.#view.name, limit, this.#limits[limit])
   }
 
   /** Makes these the session's subscriptions; only topics that a changed filter matches get another route. */

@@ -1,5 +1,6 @@
 import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId } from '../ports/engine.ts'
+import type { Log } from '../ports/log.ts'
 import type { NamespaceView, RegistryView } from '../registry/view.ts'
 import type { BrokerSettings } from './core.ts'
 import { Namespace } from './namespace.ts'
@@ -27,10 +28,12 @@ export class Namespaces {
   readonly #view: RegistryView
   readonly #settings: BrokerSettings
   readonly #clock: Clock
+  readonly #log: Log
   readonly #byId = new Map<NamespaceId, Namespace>()
 
-  constructor(view: RegistryView, settings: BrokerSettings, clock: Clock) {
+  constructor(view: RegistryView, settings: BrokerSettings, clock: Clock, log: Log) {
     this.#clock = clock
+    this.#log = log
     this.#view = view
     this.#settings = settings
   }
@@ -53,7 +56,7 @@ export class Namespaces {
   }
 
   #open(view: NamespaceView): Namespace {
-    const namespace = new Namespace(view, this.#clock.monotonicMs())
+    const namespace = new Namespace(view, this.#clock, this.#log)
     this.#byId.set(view.id, namespace)
     return namespace
   }

@@ -12,6 +12,7 @@ import { parseTopicName } from '../mqtt/topic.ts'
 import type { NamespaceId, SessionRecord } from '../ports/engine.ts'
 import type { Core } from './core.ts'
 import type { DecisionEntry, DecisionRing } from './decision-log.ts'
+import type { LimitName } from './limit-hits.ts'
 import { overLimit, topicFault } from './message-limits.ts'
 import type { Counters } from './namespace.ts'
 import { type RehearsedConnect, rehearse } from './rehearsal.ts'
@@ -56,7 +57,10 @@ export interface Stats {
     readonly subscriptions: number
     readonly retained: number
     readonly decided: readonly Readonly<DecisionCount>[]
+    readonly retainedBytes: number
     readonly counters: Readonly<Counters>
+    /** How often each limit was in somebody's way; only those that ever were. */
+    readonly limitHits: readonly (readonly [limit: LimitName, total: number])[]
   }[]
 }
 
@@ -138,7 +142,10 @@ export class BrokerOperations implements Operations {
     if (!parsed.ok) return Promise.resolve(err({ kind: 'topicInvalid', detail: parsed.error.kind }))
     const topicName = parsed.value
     const fault = topicFault(topicName, Buffer.byteLength(topicName), namespace.limits)
-    if (fault !== null) return Promise.resolve(err({ kind: 'topicInvalid', detail: fault }))
+    if (fault !== null) {
+      namespace.limitBites(fault.limit)
+      return Promise.resolve(err({ kind: 'topicInvalid', detail: fault.detail }))
+    }
     const authorization = authorize(core.rights.rightsOf(principal, namespace.view), 'publish', topicName)
     if (authorization.outcome === 'denied')
       return Promise.resolve(err({ kind: 'notAuthorized', denied: authorization }))
@@ -156,6 +163,7 @@ export class BrokerOperations implements Operations {
       5,
     )
     if (frame.length > namespace.limits.maximumPacketSizeBytes) {
+      namespace.limitBites('maximumPacketSizeBytes')
       return Promise.resolve(err({ kind: 'overLimit', reasonCode: ReasonCode.PacketTooLarge }))
     }
     let bodyStart = 1
@@ -163,7 +171,10 @@ export class BrokerOperations implements Operations {
     const failure = view.read(frame, 0, bodyStart + 1, frame.length, 5)
     assert(failure === null, 'what was encoded can be read')
     const exceeded = overLimit(view, topicName, namespace)
-    if (exceeded !== null) return Promise.resolve(err({ kind: 'overLimit', reasonCode: exceeded }))
+    if (exceeded !== null) {
+      namespace.limitBites(exceeded.limit)
+      return Promise.resolve(err({ kind: 'overLimit', reasonCode: exceeded.reasonCode }))
+    }
     return new Promise((resolve) => {
       const origin = {
         session: null,
@@ -198,7 +209,9 @@ export class BrokerOperations implements Operations {
         subscriptions: namespace.router.subscriptionCount,
         retained: namespace.retained.size,
         decided: namespace.decided.all(),
+        retainedBytes: namespace.retained.bytes,
         counters: namespace.counters,
+        limitHits: [...namespace.limitHits.all()],
       })),
     }
   }

@@ -10,7 +10,7 @@ import type { Namespace } from './namespace.ts'
 import type { Delivery, Route } from './router.ts'
 import { merge } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
-import type { SharedCopy } from './shared-subscription.ts'
+import type { SharedCopy, ShareGroup } from './shared-subscription.ts'
 import { encodeStoredMessage, type Publisher, readStoredPublish } from './stored-message.ts'
 import type { Turn } from './turn.ts'
 
@@ -93,27 +93,30 @@ export class Publishing {
         route.groups.length === 0
           ? noBody
           : () => encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
-      this.#deliver(publication, { qos, retain, expiresAt }, origin.session, null, bodyOf)
+      this.#deliver(publication, { qos, retain, expiresAt, isReserved: false }, origin.session, null, bodyOf)
       if (this.#events.wants('published')) this.#tell(publication, view, origin.publisher, now)
       return true
     }
     const body = encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
     const part = will === null ? this.#commits : this.#commits.will(will)
-    const isEmpty = view.end === view.payloadStart
-    const chosen = this.#commit(part, publication, body, { qos, retain, expiresAt }, origin, isEmpty)
+    const keeping = retain ? this.#keeping(publication, view, body, will !== null) : 'nothing'
+    const facts: MessageFacts = { qos, retain, expiresAt, isReserved: keeping === 'message' }
+    const chosen = this.#commit(part, publication, body, facts, origin, keeping)
+    if (facts.isReserved) namespace.retained.reserve(publication.topicName, body.length)
     if (release !== null) {
       const { fence, packetIdentifier } = release
       this.#commits.operate(fence, { kind: 'incoming', packetIdentifier, body: null })
     }
     origin.uncommitted++
-    part.wait(new WaitingMessage(this, publication, body, { qos, retain, expiresAt }, origin, token, chosen))
+    part.wait(new WaitingMessage(this, publication, body, facts, origin, token, chosen))
     return false
   }
 
   /** The commit of a message came to its end: what is delivered in process goes out now, then it is acknowledged. */
   settled(message: WaitingMessage, committed: boolean): void {
-    const { origin, token } = message
+    const { origin, token, publication, facts } = message
     origin.uncommitted--
+    if (facts.isReserved) publication.namespace.retained.settled(publication.topicName)
     this.#guarded(() => {
       if (committed) this.#deliverCommitted(message)
       origin.published(token, committed)
@@ -144,6 +147,19 @@ export class Publishing {
     } catch (error) {
       this.#events.emit({ kind: 'bug', at: this.#turn.now, where: 'publish', error })
     }
+  }
+
+  /**
+   * [MQTT-3.3.1-6]: an empty payload removes what is retained. A PUBLISH was measured when it came; a will is measured
+   * now: above the limits it is delivered all the same, and not kept.
+   */
+  #keeping({ namespace, topicName }: Publication, view: PublishView, body: Uint8Array, isWill: boolean): Keeping {
+    if (view.end === view.payloadStart) return 'removal'
+    if (!isWill) return 'message'
+    const limit = namespace.retained.exceeds(topicName, body.length, namespace.limits)
+    if (limit === null) return 'message'
+    namespace.limitBites(limit)
+    return 'nothing'
   }
 
   /** A member of a share group went before it had its message: another one gets it, or nobody is left. */
@@ -193,7 +209,7 @@ export class Publishing {
     body: Uint8Array,
     { qos, retain, expiresAt }: MessageFacts,
     origin: PublishOrigin,
-    isEmpty: boolean,
+    keeping: Keeping,
   ): readonly Delivery[] {
     let index = -1
     const append = (delivery: Delivery): void => {
@@ -212,16 +228,16 @@ export class Publishing {
       const own = ownDelivery(delivery, origin.session)
       if (own !== null) append(own)
     }
-    const chosen = chooseMembers(route)
+    const chosen = chooseMembers(namespace, route, qos, this.#turn.monotonicMs)
     for (const delivery of chosen) append(delivery)
-    if (retain) {
-      // [MQTT-3.3.1-6]: an empty payload removes what is retained.
-      if (!isEmpty && index < 0) index = commits.body(body)
+    if (keeping !== 'nothing') {
+      const isKept = keeping === 'message'
+      if (isKept && index < 0) index = commits.body(body)
       commits.retain({
         namespace: namespace.id,
         topicName,
-        body: isEmpty ? null : index,
-        expiresAt: isEmpty ? null : retainedExpiry(namespace, expiresAt, this.#turn.now),
+        body: isKept ? index : null,
+        expiresAt: isKept ? retainedExpiry(namespace, expiresAt, this.#turn.now) : null,
       })
     }
     return chosen
@@ -232,7 +248,7 @@ export class Publishing {
    * @param bodyOf the message in stored form, for what a member may leave to others
    */
   #deliver(
-    { route }: Publication,
+    { namespace, route }: Publication,
     { qos, retain, expiresAt }: MessageFacts,
     from: SessionEntry | null,
     chosen: readonly Delivery[] | null,
@@ -251,7 +267,7 @@ export class Publishing {
       }
     }
     if (groups.length === 0) return
-    for (const delivery of chosen ?? chooseMembers(route)) {
+    for (const delivery of chosen ?? chooseMembers(namespace, route, qos, this.#turn.monotonicMs)) {
       const { group } = delivery
       const isKept = group !== null && qos > 0 && delivery.maximumQoS > 0 && !delivery.session.isStored
       const copy = isKept ? { group, body: bodyOf(), qos, retain, expiresAt } : null
@@ -329,21 +345,51 @@ interface MessageFacts {
   readonly qos: QoS
   readonly retain: boolean
   readonly expiresAt: UnixMillis | null
+  /** It counts among what will be retained, until its commit is settled. */
+  readonly isReserved: boolean
 }
+
+/** What RETAIN comes to. */
+type Keeping = 'message' | 'removal' | 'nothing'
 
 function ownDelivery(delivery: Delivery, from: SessionEntry | null): Delivery | null {
   return delivery.session === from && delivery.hasNoLocal ? delivery.ownMessages : delivery
 }
 
 /** One member of each group; groups with nobody to take the message are left out. */
-function chooseMembers(route: Route): readonly Delivery[] {
+function chooseMembers(namespace: Namespace, route: Route, qos: QoS, nowMs: number): readonly Delivery[] {
   if (route.groups.length === 0) return []
   const chosen: Delivery[] = []
   for (const group of route.groups) {
     const member = group.pick()
-    if (member !== null) chosen.push({ ...merge(member.session, [member.subscription]), group })
+    if (member === null) continue
+    const delivery = { ...merge(member.session, [member.subscription]), group }
+    if (isWithinShareRate(namespace, group, delivery, qos, nowMs)) chosen.push(delivery)
   }
   return chosen
+}
+
+/** Above the rate of a shared subscription QoS 0 is dropped, and its members get the rest at their part of the rate. */
+function isWithinShareRate(
+  namespace: Namespace,
+  group: ShareGroup,
+  { session, maximumQoS }: Delivery,
+  qos: QoS,
+  nowMs: number,
+): boolean {
+  const perMember = namespace.limits.sharedDeliveriesPerSecondPerSubscriber
+  if (perMember === null) return true
+  const waitMs = group.waitMs(perMember, nowMs)
+  if (waitMs > 0) {
+    namespace.limitBites('sharedDeliveriesPerSecondPerSubscriber')
+    if (qos === 0 || maximumQoS === 0) {
+      namespace.counters.droppedRate++
+      return false
+    }
+    session.online?.paceFor(waitMs, perMember)
+  }
+  group.gaveOut()
+  return true
 }
 
 function retainedExpiry(namespace: Namespace, expiresAt: UnixMillis | null, now: UnixMillis): UnixMillis | null {

@@ -2,9 +2,10 @@ import type { QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import type { Core } from './core.ts'
 import { MessageForms } from './message-forms.ts'
+import type { Namespace } from './namespace.ts'
 import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
-import { readStoredMessage, readStoredPublish } from './stored-message.ts'
+import { type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
 import type { Resumable } from './turn.ts'
 
 /** Retained messages that one turn sends for one subscription. */
@@ -18,7 +19,7 @@ export class RetainedSender implements Resumable {
   readonly #core: Core
   readonly #session: OnlineSession
   readonly #subscription: Subscription
-  readonly #topics: Generator<readonly [topicName: string, value: true]>
+  readonly #topics: Generator<readonly [topicName: string, bytes: number]>
   readonly #forms: MessageForms
   readonly #view = new PublishView()
 
@@ -52,8 +53,10 @@ export class RetainedSender implements Resumable {
     const retained = engine.retained.get(namespace.id, topicName)
     const now = turn.now
     if (retained === undefined || (retained.expiresAt !== null && retained.expiresAt <= now)) return
+    const message = readStoredMessage(retained.body)
+    if (isHidden(message.publisher, namespace)) return
     const { maximumQoS, subscriptionIdentifier } = this.#subscription.stored
-    const qos = Math.min(readStoredMessage(retained.body).qos, maximumQoS) as QoS
+    const qos = Math.min(message.qos, maximumQoS) as QoS
     const identifiers = subscriptionIdentifier === null ? [] : [subscriptionIdentifier]
     if (qos > 0 && session.entry.isStored) {
       commits.append(session.entry.uid, {
@@ -73,4 +76,9 @@ export class RetainedSender implements Resumable {
     if (qos === 0) session.deliverAtMostOnce(this.#forms, identifiers, true)
     else session.deliver(this.#forms, qos, identifiers, true, true, retained.expiresAt)
   }
+}
+
+/** The namespace hides what a client left behind that is not registered any more (`retainedOfRemoved`). */
+export function isHidden({ authority, uid }: Publisher, { limits, view }: Namespace): boolean {
+  return limits.retainedOfRemoved === 'hide' && authority === 'registry' && view.clientByUid(uid) === undefined
 }

@@ -14,12 +14,13 @@ import { OutgoingInflight, OutgoingState } from './inflight.ts'
 import { MemoryQueue } from './memory-queue.ts'
 import { expiryOffset, type MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
+import type { SubscribeRate } from './namespace-rates.ts'
 import type { Outbox } from './outbox.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { SharedCopy } from './shared-subscription.ts'
 import type { StoredOutgoing } from './stored-outgoing.ts'
-import type { Rate } from './token-bucket.ts'
+import { type Rate, TokenBucket } from './token-bucket.ts'
 import { OutgoingAliases } from './topic-alias.ts'
 import type { Resumable } from './turn.ts'
 
@@ -94,7 +95,7 @@ export class OnlineSession {
   /** What it may receive per second; null: no limit. */
   readonly rate: Rate | null
   /** SUBSCRIBE packets; null: no limit. */
-  readonly subscribeRate: { take(nowMs: number): boolean } | null
+  readonly subscribeRate: SubscribeRate | null
   readonly queue: MemoryQueue
   /** As agreed at CONNECT, or as DISCONNECT changed it; null: never expires. */
   expiryIntervalSeconds: number | null
@@ -103,6 +104,9 @@ export class OnlineSession {
   /** Rights under which everything it holds was found allowed; null: not judged yet. */
   heldBy: Rights | null = null
   #waiting: Resumable[] = []
+  /** While a share group gives out more than its rate: how fast this member takes its part, and until when. */
+  #pace: TokenBucket | null = null
+  #pacedUntilMs = 0
   /** QoS 1 messages of share groups under way, by identifier. */
   readonly #shared = new Map<number, SharedCopy>()
   /** Null: the queue is in memory. */
@@ -141,7 +145,7 @@ export class OnlineSession {
 
   /** Its messages are counted or written one by one, so they cannot be copied as a run. */
   get goesSingly(): boolean {
-    return this.rate !== null || this.aliases !== null
+    return this.rate !== null || this.aliases !== null || this.#pace !== null
   }
 
   /** False: another member of a share group takes the message sooner. */
@@ -152,11 +156,29 @@ export class OnlineSession {
   /** Counts the message. False: it has to wait, and `pump` will be called. */
   mayReceive(sizeBytes: number): boolean {
     const { rate } = this
-    if (rate === null) return true
-    const waitMs = rate.waitMs(this.link.nowMs)
-    if (waitMs === 0) rate.spend(sizeBytes)
-    else this.link.pumpLater(waitMs)
-    return waitMs === 0
+    if (rate === null && this.#pace === null) return true
+    const { nowMs } = this.link
+    if (this.#pace !== null && nowMs >= this.#pacedUntilMs) this.#pace = null
+    const waitMs = Math.max(rate?.waitMs(nowMs) ?? 0, this.#pace?.waitMs(nowMs) ?? 0)
+    if (waitMs === 0) {
+      rate?.spend(sizeBytes)
+      this.#pace?.spend(1)
+      return true
+    }
+    const limit = rate?.limiting(nowMs) ?? null
+    if (limit !== null) this.namespace.limitBites(limit)
+    this.link.pumpLater(waitMs)
+    return false
+  }
+
+  /**
+   * A share group has given this member more than the group may give out: what it is owed goes out one by one at its part
+   * of the rate until the group is level again. Its queue keeps one order, so all of it goes at that pace.
+   */
+  paceFor(waitMs: number, messagesPerSecond: number): void {
+    const { nowMs } = this.link
+    this.#pacedUntilMs = Math.max(this.#pacedUntilMs, nowMs + waitMs)
+    this.#pace ??= new TokenBucket(messagesPerSecond, 0, nowMs)
   }
 
   /** Effective QoS 0: dropped and counted when it does not fit. */
@@ -168,6 +190,7 @@ export class OnlineSession {
       this.namespace.counters.droppedTooLarge++
     } else if (!this.outbox.accepts(size)) {
       this.namespace.counters.droppedSlow++
+      this.namespace.limitBites('maximumOutboxBytes')
     } else if (!this.mayReceive(size)) {
       this.namespace.counters.droppedRate++
     } else {
@@ -258,7 +281,10 @@ export class OnlineSession {
     const expiryAt = expiresAt !== null && this.version === 5 ? expiryOffset(frame, identifierAt) : 0
     const dropped = this.queue.dropped
     const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt, shared })
-    this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
+    if (this.queue.dropped > dropped) {
+      this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
+      this.namespace.limitBites('maximumQueuedMessages')
+    }
     if (!fits) this.link.onSessionOverflow()
   }
 

@@ -2,6 +2,7 @@ import type { UnixMillis } from '../base/time.ts'
 import type { QoS } from '../mqtt/packet.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
+import { TokenBucket } from './token-bucket.ts'
 
 /** A message that a share group gave to one member in memory, kept until that member has it. */
 export interface SharedCopy {
@@ -23,6 +24,10 @@ export class ShareGroup {
   readonly #members = new Map<SessionEntry, Subscription>()
   #order: SessionEntry[] = []
   #next = 0
+  /** Null: nothing was counted yet. */
+  #rate: TokenBucket | null = null
+  /** What `#rate` was made or tuned for. */
+  #ratePerSecond = 0
 
   constructor(shareName: string, topicFilter: string) {
     this.shareName = shareName
@@ -79,6 +84,21 @@ export class ShareGroup {
     if (session === null) return null
     this.#next = (order.indexOf(session) + 1) % order.length
     return this.#choice(session)
+  }
+
+  /** Milliseconds until the group may give out another message: so many per second for each of its members. */
+  waitMs(perMember: number, nowMs: number): number {
+    const perSecond = perMember * this.size
+    if (this.#rate === null) this.#rate = new TokenBucket(perSecond, perSecond, nowMs)
+    const waitMs = this.#rate.waitMs(nowMs)
+    if (perSecond === this.#ratePerSecond || perSecond === 0) return waitMs
+    this.#ratePerSecond = perSecond
+    this.#rate.retune(perSecond, perSecond)
+    return this.#rate.waitMs(nowMs)
+  }
+
+  gaveOut(): void {
+    this.#rate?.spend(1)
   }
 
   #choice(session: SessionEntry): { session: SessionEntry; subscription: Subscription } {

@@ -34,11 +34,8 @@ export function followStore(core: Core): Stop {
       }
       namespace.setSubscriptions(entry, parsed)
     }),
-    engine.retained.topics(({ namespace: id, topicName, present }) => {
-      const namespace = namespaces.get(id)
-      if (namespace === null) return
-      if (!present) namespace.retained.delete(topicName)
-      else if (namespace.retained.get(topicName) === undefined) namespace.retained.set(topicName, true)
+    engine.retained.topics(({ namespace, topicName, bytes }) => {
+      namespaces.get(namespace)?.retained.changed(topicName, bytes)
     }),
     engine.bus.onTell((_from, message) => {
       turn.begin()

@@ -5,7 +5,9 @@ import { parseSubscriptionFilter } from '../mqtt/topic.ts'
 import type { StoredSubscription } from '../ports/engine.ts'
 import { type CloseCause, clientError, storeUnavailable } from './close-cause.ts'
 import type { Connection } from './connection.ts'
+import type { LimitName } from './limit-hits.ts'
 import { topicFault } from './message-limits.ts'
+import type { Namespace } from './namespace.ts'
 import { RetainedSender } from './retained.ts'
 import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
@@ -40,7 +42,9 @@ export function onSubscribe(connection: Connection, session: OnlineSession, pack
     )
     return
   }
-  if (session.subscribeRate?.take(session.link.nowMs) === false) {
+  const exceeded = session.subscribeRate?.exceeds(session.link.nowMs) ?? null
+  if (exceeded !== null) {
+    session.namespace.limitBites(exceeded)
     suback(
       connection,
       packet.packetIdentifier,
@@ -61,7 +65,7 @@ export function onSubscribe(connection: Connection, session: OnlineSession, pack
   for (const [index, request] of packet.subscriptions.entries()) {
     const judged =
       index >= limits.maximumFiltersPerSubscribe
-        ? ({ kind: 'refused', reasonCode: ReasonCode.QuotaExceeded } as const)
+        ? over(session.namespace, 'maximumFiltersPerSubscribe')
         : judge(connection, session, request, identifier)
     if (judged.kind === 'fatal') {
       connection.end(judged.cause)
@@ -99,7 +103,9 @@ function judge(
   const parsed = parseSubscriptionFilter(request.topicFilter)
   if (!parsed.ok) return { kind: 'refused', reasonCode: ReasonCode.TopicFilterInvalid }
   const { shareName, topicFilter } = parsed.value
-  if (topicFault(topicFilter, Buffer.byteLength(topicFilter), limits) !== null) {
+  const fault = topicFault(topicFilter, Buffer.byteLength(topicFilter), limits)
+  if (fault !== null) {
+    namespace.limitBites(fault.limit)
     return { kind: 'refused', reasonCode: ReasonCode.TopicFilterInvalid }
   }
   if (shareName !== null) {
@@ -137,9 +143,8 @@ function judge(
     return { kind: 'refused', reasonCode: ReasonCode.NotAuthorized }
   }
   const isNew = !subscriptions.has(request.topicFilter)
-  if (isNew && exceedsLimits(session, shareName, topicFilter)) {
-    return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded }
-  }
+  const exceeded = isNew ? limitExceeded(session, shareName, topicFilter) : null
+  if (exceeded !== null) return over(namespace, exceeded)
   const stored: StoredSubscription = {
     topicFilter: request.topicFilter,
     maximumQoS: request.qos > limits.maximumQoS ? limits.maximumQoS : request.qos,
@@ -151,21 +156,28 @@ function judge(
   return { kind: 'granted', subscription: { stored, shareName, topicFilter }, isNew }
 }
 
-function exceedsLimits(session: OnlineSession, shareName: string | null, topicFilter: string): boolean {
+function over(namespace: Namespace, limit: LimitName): Judged {
+  namespace.limitBites(limit)
+  return { kind: 'refused', reasonCode: ReasonCode.QuotaExceeded }
+}
+
+function limitExceeded(session: OnlineSession, shareName: string | null, topicFilter: string): LimitName | null {
   const { subscriptions, namespace } = session
   const { limits, router } = namespace
-  if (subscriptions.size >= limits.maximumSubscriptionsPerSession) return true
-  if (router.subscriptionCount >= limits.maximumSubscriptions) return true
-  if (shareName === null) return false
+  if (subscriptions.size >= limits.maximumSubscriptionsPerSession) return 'maximumSubscriptionsPerSession'
+  if (router.subscriptionCount >= limits.maximumSubscriptions) return 'maximumSubscriptions'
+  if (shareName === null) return null
   let shared = 0
   for (const subscription of subscriptions.values()) if (subscription.shareName !== null) shared++
-  if (shared >= limits.maximumSharedSubscriptionsPerSession) return true
+  if (shared >= limits.maximumSharedSubscriptionsPerSession) return 'maximumSharedSubscriptionsPerSession'
   const group = router.group(shareName, topicFilter)
-  if (group !== undefined) return group.size >= limits.maximumSessionsPerSharedSubscription
+  if (group !== undefined) {
+    return group.size >= limits.maximumSessionsPerSharedSubscription ? 'maximumSessionsPerSharedSubscription' : null
+  }
   const filters = router.filtersShared(shareName)
-  if (filters === 0 && router.shareNameCount >= limits.maximumShareGroups) return true
-  if (filters >= limits.maximumSubscriptionsPerShareGroup) return true
-  return router.groupCount >= limits.maximumSharedSubscriptions
+  if (filters === 0 && router.shareNameCount >= limits.maximumShareGroups) return 'maximumShareGroups'
+  if (filters >= limits.maximumSubscriptionsPerShareGroup) return 'maximumSubscriptionsPerShareGroup'
+  return router.groupCount >= limits.maximumSharedSubscriptions ? 'maximumSharedSubscriptions' : null
 }
 
 export function onUnsubscribe(connection: Connection, session: OnlineSession, packet: UnsubscribePacket): void {

@@ -1,7 +1,9 @@
+import type { NamespaceLimits } from '../registry/profile.ts'
+
 /** A bucket that fills evenly and may be overdrawn; who has overdrawn it waits until it is level again. */
 export class TokenBucket {
-  readonly #perMs: number
-  readonly #burst: number
+  #perMs: number
+  #burst: number
   #tokens: number
   #atMs: number
 
@@ -11,6 +13,12 @@ export class TokenBucket {
     this.#burst = burst
     this.#tokens = burst
     this.#atMs = nowMs
+  }
+
+  /** From now on it fills at another pace; what is in it, or owed, stays. */
+  retune(perSecond: number, burst: number): void {
+    this.#perMs = perSecond / 1000
+    this.#burst = burst
   }
 
   /** Milliseconds until the bucket is level; 0: it may be drawn from. */
@@ -62,29 +70,55 @@ export class KeyedBuckets {
   }
 }
 
+/** Names of rows of the profile whose value is so many per second, or null. */
+type RateName = {
+  [Name in keyof NamespaceLimits]: NamespaceLimits[Name] extends number | null
+    ? null extends NamespaceLimits[Name]
+      ? Name
+      : never
+    : never
+}[keyof NamespaceLimits]
+
+interface NamedBucket {
+  readonly limit: RateName
+  readonly bucket: TokenBucket
+}
+
 /** How much somebody may send: messages and bytes per second; a burst of one second. */
 export class Throughput {
-  readonly #messages: TokenBucket | null
-  readonly #bytes: TokenBucket | null
+  readonly #messages: NamedBucket | null
+  readonly #bytes: NamedBucket | null
 
-  constructor(messagesPerSecond: number | null, bytesPerSecond: number | null, nowMs: number) {
-    this.#messages = messagesPerSecond === null ? null : new TokenBucket(messagesPerSecond, messagesPerSecond, nowMs)
-    this.#bytes = bytesPerSecond === null ? null : new TokenBucket(bytesPerSecond, bytesPerSecond, nowMs)
+  constructor(messages: NamedBucket | null, bytes: NamedBucket | null) {
+    this.#messages = messages
+    this.#bytes = bytes
   }
 
   /** Null where there is no limit at all: nothing is counted then. */
-  static of(messagesPerSecond: number | null, bytesPerSecond: number | null, nowMs: number): Throughput | null {
-    if (messagesPerSecond === null && bytesPerSecond === null) return null
-    return new Throughput(messagesPerSecond, bytesPerSecond, nowMs)
+  static of(limits: NamespaceLimits, messages: RateName, bytes: RateName, nowMs: number): Throughput | null {
+    const bucketOf = (limit: RateName): NamedBucket | null => {
+      const perSecond = limits[limit]
+      return perSecond === null ? null : { limit, bucket: new TokenBucket(perSecond, perSecond, nowMs) }
+    }
+    const throughput = new Throughput(bucketOf(messages), bucketOf(bytes))
+    return limits[messages] === null && limits[bytes] === null ? null : throughput
   }
 
   waitMs(nowMs: number): number {
-    return Math.max(this.#messages?.waitMs(nowMs) ?? 0, this.#bytes?.waitMs(nowMs) ?? 0)
+    return Math.max(this.#messages?.bucket.waitMs(nowMs) ?? 0, this.#bytes?.bucket.waitMs(nowMs) ?? 0)
+  }
+
+  /** The limit that is exceeded now. */
+  limiting(nowMs: number): RateName | null {
+    for (const named of [this.#messages, this.#bytes]) {
+      if (named !== null && named.bucket.waitMs(nowMs) > 0) return named.limit
+    }
+    return null
   }
 
   spend(bytes: number): void {
-    this.#messages?.spend(1)
-    this.#bytes?.spend(bytes)
+    this.#messages?.bucket.spend(1)
+    this.#bytes?.bucket.spend(bytes)
   }
 }
 
@@ -104,6 +138,11 @@ export class Rate {
 
   waitMs(nowMs: number): number {
     return Math.max(this.#own?.waitMs(nowMs) ?? 0, this.#shared?.waitMs(nowMs) ?? 0)
+  }
+
+  /** The limit that is exceeded now; the session's own is named first. */
+  limiting(nowMs: number): RateName | null {
+    return this.#own?.limiting(nowMs) ?? this.#shared?.limiting(nowMs) ?? null
   }
 
   spend(bytes: number): void {

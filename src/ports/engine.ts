@@ -417,15 +417,16 @@ export interface RetainedRecord {
   readonly expiresAt: UnixMillis | null
 }
 
+export interface RetainedTopic {
+  readonly namespace: NamespaceId
+  readonly topicName: string
+  /** Length of the body; null: there is no retained message any more. */
+  readonly bytes: number | null
+}
+
 export interface RetainedStore {
   /** All retained topics of all namespaces now, then each change in commit order. Topics are in memory, bodies are not. */
-  topics(
-    callback: (change: {
-      readonly namespace: NamespaceId
-      readonly topicName: string
-      readonly present: boolean
-    }) => void,
-  ): Stop
+  topics(callback: (change: RetainedTopic) => void): Stop
   get(namespace: NamespaceId, topicName: string): RetainedRecord | undefined
   /** Topics whose message expired; at most `limit`. */
   expiredBefore(

@@ -25,6 +25,7 @@ import type {
 } from '../../src/mqtt/packet.ts'
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
+import type { LogLevel } from '../../src/ports/log.ts'
 import type { TokenVerifier } from '../../src/ports/token-verifier.ts'
 import type { Webhook } from '../../src/ports/webhook.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
@@ -76,6 +77,12 @@ export interface HouseOptions {
   readonly namespaces?: readonly BrokerNamespace[]
 }
 
+export interface LogLine {
+  readonly level: LogLevel
+  readonly event: string
+  readonly facts: Readonly<Record<string, unknown>>
+}
+
 export interface House {
   /** For a second node, or the same one after a restart: `start({ ...home.parts, … })`. */
   readonly parts: StartOptions
@@ -85,6 +92,7 @@ export interface House {
   readonly engine: Engine
   readonly broker: ReturnType<typeof createBroker>
   readonly events: readonly BrokerEvent[]
+  readonly logged: readonly LogLine[]
   /** The registry changed; what it says now is what the namespaces say. */
   changed(...changes: readonly Partial<ResourceChange>[]): void
   /** A transport whose peer has not said anything yet. */
@@ -123,6 +131,7 @@ export function start(startOptions: StartOptions): House {
   const engine = world.engine(node, clock.clock)
   const events = createEvents()
   const seen: BrokerEvent[] = []
+  const logged: LogLine[] = []
   events.on(['decision', 'sessionOpened', 'sessionEnded', 'bug', 'handshakeFailed'], (event) => {
     seen.push(event)
   })
@@ -152,7 +161,7 @@ export function start(startOptions: StartOptions): House {
     },
     clock: clock.clock,
     random: seededRandom(seed),
-    log: { write: () => {} },
+    log: { write: (level, event, facts) => logged.push({ level, event, facts }) },
     events,
     tokenVerifier: options.tokenVerifier ?? null,
     webhook: options.webhook ?? null,
@@ -167,6 +176,7 @@ export function start(startOptions: StartOptions): House {
     engine,
     broker,
     events: seen,
+    logged,
     changed: (...changes) =>
       onChange(
         changes.map((change) => ({

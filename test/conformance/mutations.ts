@@ -308,14 +308,10 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:3.3.1-5 3:3.3.1-5 3:3.3.1-6 3:3.3.1-8',
     'broker/publish.ts',
-    '    if (retain) {',
-    '    if (retain && qos > 2) {',
+    "if (keeping !== 'nothing') {",
+    "if (keeping !== 'nothing' && qos > 2) {",
   ),
-  edits(
-    '5:3.3.1-6 5:3.3.1-7 3:3.3.1-10 3:3.3.1-11',
-    ['broker/publish.ts', 'if (!isEmpty && index < 0)', 'if (index < 0)'],
-    ['broker/publish.ts', 'body: isEmpty ? null : index,', 'body: index,'],
-  ),
+  edits('5:3.3.1-6 5:3.3.1-7 3:3.3.1-10 3:3.3.1-11', ['broker/publish.ts', "return 'removal'", "return 'message'"]),
   edits(
     '5:3.3.1-8 3:3.3.1-12',
     [
@@ -323,7 +319,7 @@ const publishing: readonly Mutation[] = [
       'if (!stored && !retain && release === null',
       'if (!stored && !retain && release === null && qos === 0',
     ],
-    ['broker/publish.ts', '    if (retain) {', '    if (retain || qos > 0) {'],
+    ['broker/publish.ts', "if (keeping !== 'nothing') {", "if (keeping !== 'nothing' || qos > 0) {"],
   ),
   edit(
     '5:3.3.1-9 5:3.8.4-4 3:3.8.4-3',
@@ -340,7 +336,7 @@ const publishing: readonly Mutation[] = [
     'const flag = retain',
   ),
   edit('5:3.3.1-13', 'broker/publish.ts', 'const flag = retain && delivery.retainAsPublished', 'const flag = false'),
-  edit('3:3.3.1-7', 'broker/publish.ts', '    if (retain) {', '    if (retain && qos > 0) {'),
+  edit('3:3.3.1-7', 'broker/publish.ts', "if (keeping !== 'nothing') {", "if (keeping !== 'nothing' && qos > 0) {"),
   edit(
     '5:3.3.2-3 3:3.3.2-3',
     'broker/topic-trie.ts',
@@ -411,8 +407,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.2-5 3:4.3.2-2',
     'broker/incoming-publish.ts',
-    'if (qos > 0 && !this.#admits(view.packetIdentifier)) return\n    if (this.#rate',
-    "if (qos === 1 && view.dup) return this.#link.sendAcknowledgement('PUBACK', view.packetIdentifier, ReasonCode.Success)\n    if (this.#rate",
+    'if (qos > 0 && !this.#admits(view.packetIdentifier)) return\n    if (qos === 2 && this',
+    "if (qos === 1 && view.dup) return this.#link.sendAcknowledgement('PUBACK', view.packetIdentifier, ReasonCode.Success)\n    if (qos === 2 && this",
   ),
   edit(
     '5:4.3.3-8 5:4.3.3-10 3:4.3.3-2',
@@ -426,12 +422,17 @@ const publishing: readonly Mutation[] = [
     "this.#link.sendAcknowledgement('PUBCOMP', token & 0xffff,",
     "this.#link.sendAcknowledgement('PUBREC', token & 0xffff,",
   ),
-  edit('5:4.3.3-12', 'broker/incoming-publish.ts', 'this.#held.delete(identifier)', 'void identifier'),
+  edit(
+    '5:4.3.3-12',
+    'broker/held-messages.ts',
+    'this.#bodies.delete(identifier)\n    this.#release(identifier)',
+    'void identifier',
+  ),
   edit(
     '5:4.3.3-9',
     'broker/incoming-publish.ts',
-    '        this.#deny(authorization)\n        return false',
-    '        this.#deny(authorization)\n        if (view.qos === 2) this.#held.set(view.packetIdentifier, new Uint8Array())\n        return false',
+    'else if (denied !== null) this.#deny(denied)',
+    'else if (denied !== null && view.qos === 2) this.#hold(slot)',
   ),
   edit(
     '5:4.3.3-5 5:4.3.3-6 3:4.3.3-1',
@@ -441,12 +442,7 @@ const publishing: readonly Mutation[] = [
   ),
   edit('5:4.3.3-4', 'broker/session.ts', 'this.inflight.released(identifier)', 'if (this.version > 0) return'),
   edit('5:4.4.0-2', 'broker/session.ts', 'if (reasonCode >= 0x80) {', 'if (reasonCode > 0xff) {'),
-  edit(
-    '5:4.6.0-2 3:4.6.0-2',
-    'broker/publish.ts',
-    'release === null && origin.uncommitted === 0) {',
-    'release === null) {',
-  ),
+  edit('5:4.6.0-2 3:4.6.0-2', 'broker/publish.ts', 'will === null && origin.uncommitted === 0) {', 'will === null) {'),
   edit(
     '5:4.6.0-3 3:4.6.0-3',
     'broker/commits.ts',
@@ -467,8 +463,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.8.2-3',
     'broker/publish.ts',
-    '[member.subscription]), group })',
-    '[member.subscription]), group, maximumQoS: 2 })',
+    '[member.subscription]), group }',
+    '[member.subscription]), group, maximumQoS: 2 as const }',
   ),
   edit(
     '3:4.8.0-2',

@@ -223,7 +223,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     retained: {
       topics: (callback) =>
         read(() => {
-          for (const topic of store.retained.topics()) callback({ ...topic, present: true })
+          for (const topic of store.retained.topics()) callback(topic)
           return kept(store.topicChanges.add(callback))
         }),
       get: (namespace, topicName) => read(() => store.retained.get(namespace, topicName)),

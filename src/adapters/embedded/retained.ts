@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import { type UnixMillis, unixMillis } from '../../base/time.ts'
-import type { NamespaceId, RetainedRecord } from '../../ports/engine.ts'
+import type { NamespaceId, RetainedRecord, RetainedTopic } from '../../ports/engine.ts'
 import type { Table, Tables } from './database.ts'
 import { behind, codeUnitBytes, isHashed, nameKey, numberBytes, textOfCodeUnitBytes, uidBytes } from './keys.ts'
 import { plainBytes } from './queues.ts'
@@ -50,8 +50,11 @@ export class RetainedReader {
     return { topicName, body: plainBytes(body), expiresAt: expiryOf(value) }
   }
 
-  *topics(): Generator<Topic> {
-    for (const { key, value } of this.#tables.retained.getRange({})) yield topicOf(key as Buffer, value as Buffer)
+  *topics(): Generator<RetainedTopic> {
+    for (const { key, value } of this.#tables.retained.getRange({})) {
+      const bytes = value as Buffer
+      yield { ...topicOf(key as Buffer, bytes), bytes: bytes.length - headerBytes - bytes.readUInt32BE(9) }
+    }
   }
 
   *topicsOf(namespace: NamespaceId, limit: number): Generator<Topic> {
@@ -94,8 +97,7 @@ export class RetainedWork {
     this.#writes = writes
   }
 
-  /** True: the topic had no retained message before. */
-  set({ namespace, topicName }: Topic, body: Uint8Array, expiresAt: UnixMillis | null): boolean {
+  set({ namespace, topicName }: Topic, body: Uint8Array, expiresAt: UnixMillis | null): void {
     const prefix = uidBytes(namespace)
     const topic = codeUnitBytes(topicName)
     const key = nameKey(prefix, topic)
@@ -106,7 +108,6 @@ export class RetainedWork {
       this.#writes.put(this.#expiries, expiryKey(expiresAt, prefix, topic), Buffer.concat([prefix, topic]))
     }
     this.#touched.set(key.toString('latin1'), { expiresAt })
-    return before === null
   }
 
   /** False: there was nothing to remove. */

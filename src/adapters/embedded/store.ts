@@ -1,6 +1,7 @@
 import {
   EngineError,
   type RegistryChange,
+  type RetainedTopic,
   type Revision,
   type RouteChange,
   type SessionUid,
@@ -15,7 +16,7 @@ import { readNumber } from './keys.ts'
 import { QueueReader } from './queues.ts'
 import { decodeOperation } from './records.ts'
 import { RegistryReader } from './registry.ts'
-import { RetainedReader, type Topic } from './retained.ts'
+import { RetainedReader } from './retained.ts'
 import { bodyElsewhere, decodeSubscription, type OrderedSubscription, SessionReader } from './session-records.ts'
 import type { Unit } from './unit.ts'
 
@@ -41,7 +42,7 @@ export class Store {
   unit: Unit | null = null
 
   readonly routeChanges = new Callbacks<[RouteChange]>()
-  readonly topicChanges = new Callbacks<[Topic & { readonly present: boolean }]>()
+  readonly topicChanges = new Callbacks<[RetainedTopic]>()
   readonly registryChanges = new Callbacks<[readonly RegistryChange[]]>()
 
   constructor(tables: Tables) {

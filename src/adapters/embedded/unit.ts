@@ -177,14 +177,17 @@ export class Unit {
   #retain({ namespace, topicName, body, expiresAt }: RetainChange, bodies: readonly Uint8Array[]): void {
     if (body === null) {
       this.removeRetained(namespace, topicName)
-    } else if (this.#retained.set({ namespace, topicName }, bodies[body] as Uint8Array, expiresAt)) {
-      this.effects.push(() => this.#store.topicChanges.call({ namespace, topicName, present: true }))
+      return
     }
+    const message = bodies[body] as Uint8Array
+    const bytes = message.length
+    this.#retained.set({ namespace, topicName }, message, expiresAt)
+    this.effects.push(() => this.#store.topicChanges.call({ namespace, topicName, bytes }))
   }
 
   removeRetained(namespace: NamespaceId, topicName: string): void {
     if (!this.#retained.remove({ namespace, topicName })) return
-    this.effects.push(() => this.#store.topicChanges.call({ namespace, topicName, present: false }))
+    this.effects.push(() => this.#store.topicChanges.call({ namespace, topicName, bytes: null }))
   }
 
   // ------------------------------------------------------------------------------------------------ the end

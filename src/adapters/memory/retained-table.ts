@@ -1,13 +1,7 @@
 import type { UnixMillis } from '../../base/time.ts'
-import type { NamespaceId, RetainedRecord } from '../../ports/engine.ts'
+import type { NamespaceId, RetainedRecord, RetainedTopic } from '../../ports/engine.ts'
 import { Callbacks } from '../callbacks.ts'
 import { byCodeUnits, SortedList } from '../sorted-list.ts'
-
-export interface TopicChange {
-  readonly namespace: NamespaceId
-  readonly topicName: string
-  readonly present: boolean
-}
 
 interface Expiry {
   readonly at: number
@@ -17,7 +11,7 @@ interface Expiry {
 
 /** Retained messages of one world. */
 export class RetainedTable {
-  readonly changes = new Callbacks<[TopicChange]>()
+  readonly changes = new Callbacks<[RetainedTopic]>()
   readonly #namespaces = new Map<NamespaceId, Map<string, RetainedRecord>>()
   readonly #expiries = new SortedList<Expiry>(
     (a, b) => a.at - b.at || byCodeUnits(a.namespace, b.namespace) || byCodeUnits(a.topicName, b.topicName),
@@ -36,7 +30,7 @@ export class RetainedTable {
     if (record.expiresAt !== null) {
       this.#expiries.add({ at: record.expiresAt, namespace, topicName: record.topicName })
     }
-    if (before === undefined) this.changes.call({ namespace, topicName: record.topicName, present: true })
+    this.changes.call({ namespace, topicName: record.topicName, bytes: record.body.length })
   }
 
   remove(namespace: NamespaceId, topicName: string): void {
@@ -46,12 +40,12 @@ export class RetainedTable {
     this.#unindex(namespace, before)
     topics.delete(topicName)
     if (topics.size === 0) this.#namespaces.delete(namespace)
-    this.changes.call({ namespace, topicName, present: false })
+    this.changes.call({ namespace, topicName, bytes: null })
   }
 
-  *topics(): Generator<TopicChange> {
+  *topics(): Generator<RetainedTopic> {
     for (const [namespace, topics] of this.#namespaces) {
-      for (const topicName of topics.keys()) yield { namespace, topicName, present: true }
+      for (const { topicName, body } of topics.values()) yield { namespace, topicName, bytes: body.length }
     }
   }
 

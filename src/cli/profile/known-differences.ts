@@ -160,9 +160,6 @@ export const notYet: readonly Difference[] = [
 export const limitsNotYetEnforced: readonly string[] = [
   'httpPublishesPerSecond',
   'httpPublishBytesPerSecond',
-  'sharedDeliveriesPerSecondPerSubscriber',
-  'maximumRetainedBytes',
   'dynamicNames',
-  'retainedOfRemoved',
   'staleRevocationLists',
 ]

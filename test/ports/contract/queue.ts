@@ -300,23 +300,37 @@ export function queueContract(adapter: EngineUnderTest): void {
     assert.deepEqual(seen.sort(), [...topics].sort())
   })
 
-  withEngine(adapter, 'retained: topics now, then each that comes or goes, in commit order', async (engine) => {
-    await engine.hot.commit(retaining('a', '1'))
-    const seen: unknown[] = []
-    const stop = engine.retained.topics(({ topicName, present }) => seen.push([topicName, present]))
-    assert.deepEqual(seen.splice(0), [['a', true]])
-    await engine.hot.commit(retaining('b', '1'))
-    await engine.hot.commit(retaining('a', '2'))
-    await engine.hot.commit(commit({ retain: [{ namespace, topicName: 'a', body: null, expiresAt: null }] }))
-    await engine.hot.commit(commit({ retain: [{ namespace, topicName: 'a', body: null, expiresAt: null }] }))
-    assert.deepEqual(seen.splice(0), [
-      ['b', true],
-      ['a', false],
-    ])
-    stop()
-    await engine.hot.commit(retaining('c', '1'))
-    assert.deepEqual(seen, [])
-  })
+  withEngine(
+    adapter,
+    'retained: topics now, then each change with its size, in commit order',
+    async (engine, world) => {
+      await engine.hot.commit(retaining('a', '1'))
+      const seen: unknown[] = []
+      const stop = engine.retained.topics(({ topicName, bytes }) => seen.push([topicName, bytes]))
+      assert.deepEqual(seen.splice(0), [['a', 1]])
+      await engine.hot.commit(retaining('b', '1'))
+      await engine.hot.commit(retaining('a', '22'))
+      await engine.hot.commit(commit({ retain: [{ namespace, topicName: 'a', body: null, expiresAt: null }] }))
+      await engine.hot.commit(commit({ retain: [{ namespace, topicName: 'a', body: null, expiresAt: null }] }))
+      assert.deepEqual(seen.splice(0), [
+        ['b', 1],
+        ['a', 2],
+        ['a', null],
+      ])
+      stop()
+      const long = 'c'.repeat(2_000)
+      await engine.hot.commit(retaining(long, '333'))
+      assert.deepEqual(seen, [])
+      await world.crash(nodeA)
+      const again = await world.engine(nodeA)
+      const restarted: unknown[] = []
+      again.retained.topics(({ topicName, bytes }) => restarted.push([topicName, bytes]))
+      assert.deepEqual(restarted, [
+        ['b', 1],
+        [long, 3],
+      ])
+    },
+  )
 
   withEngine(
     adapter,
@@ -343,9 +357,9 @@ export function queueContract(adapter: EngineUnderTest): void {
 
   withTwoEngines(adapter, 'retained: a change of one node is told at the other', async (a, b) => {
     const seen: unknown[] = []
-    b.retained.topics(({ topicName, present }) => seen.push([topicName, present]))
+    b.retained.topics(({ topicName, bytes }) => seen.push([topicName, bytes]))
     await a.hot.commit(retaining('t', '1'))
-    assert.deepEqual(seen, [['t', true]])
+    assert.deepEqual(seen, [['t', 1]])
     assert.equal(text(b.retained.get(namespace, 't')?.body ?? bytes('')), '1')
   })
 }

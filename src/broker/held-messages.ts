@@ -1,0 +1,60 @@
+import { PublishView } from '../mqtt/publish-view.ts'
+import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
+import type { InflightState } from '../ports/engine.ts'
+import type { RetainedTopics } from './retained-topics.ts'
+import { readStoredMessage, readStoredPublish } from './stored-message.ts'
+
+const view = new PublishView()
+
+/**
+ * QoS 2 messages of one connection that wait for PUBREL, by identifier, in stored form. What is going to be retained
+ * counts against the limits of the namespace from its PUBLISH on, not from its PUBREL.
+ */
+export class HeldMessages {
+  readonly #retained: RetainedTopics
+  readonly #bodies = new Map<number, Uint8Array>()
+  readonly #reserved = new Map<number, TopicName>()
+
+  constructor(retained: RetainedTopics, earlier: InflightState['incoming']) {
+    this.#retained = retained
+    for (const { packetIdentifier, body } of earlier) this.add(packetIdentifier, body)
+  }
+
+  get size(): number {
+    return this.#bodies.size
+  }
+
+  has(identifier: number): boolean {
+    return this.#bodies.has(identifier)
+  }
+
+  add(identifier: number, body: Uint8Array): void {
+    this.#bodies.set(identifier, body)
+    if (!readStoredMessage(body).retain) return
+    readStoredPublish(body, view)
+    if (view.end === view.payloadStart) return
+    const topicName = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) as TopicName
+    this.#retained.reserve(topicName, body.length)
+    this.#reserved.set(identifier, topicName)
+  }
+
+  /** Undefined: there is none. */
+  take(identifier: number): Uint8Array | undefined {
+    const body = this.#bodies.get(identifier)
+    this.#bodies.delete(identifier)
+    this.#release(identifier)
+    return body
+  }
+
+  /** The connection is over: the next one of the session counts them again. */
+  end(): void {
+    for (const identifier of [...this.#reserved.keys()]) this.#release(identifier)
+  }
+
+  #release(identifier: number): void {
+    const topicName = this.#reserved.get(identifier)
+    if (topicName === undefined) return
+    this.#reserved.delete(identifier)
+    this.#retained.settled(topicName)
+  }
+}
