@@ -12,6 +12,7 @@ import {
 } from '../src/config.ts'
 import { cliPage } from './cli-page.ts'
 import { codesPage } from './codes-page.ts'
+import { eventGridAuthenticationPage } from './event-grid-authentication-page.ts'
 import { managementApiPage } from './management-api-page.ts'
 import { table } from './markdown.ts'
 import { metricsPage } from './metrics-page.ts'
@@ -31,6 +32,7 @@ const pages: Readonly<Record<string, () => string>> = {
   'docs/profile.md': profilePage,
   'docs/codes/README.md': codesPage,
   'docs/metrics.md': metricsPage,
+  'docs/event-grid-authentication.md': eventGridAuthenticationPage,
 }
 
 let stale = 0
