@@ -99,6 +99,13 @@ export const settings = {
     default: null,
     description: 'Private key of `--tls-cert`, PEM, not encrypted. Refused when other users can read it.',
   },
+  tlsHosts: {
+    type: 'optionalPath',
+    default: null,
+    defaultText: 'DATA/tls/hosts',
+    description:
+      'Directory of server certificates for single hosts: `HOST.pem`, followed by its intermediates, and `HOST.key`, for clients that ask for HOST. Files that come, change and go are followed; every other host gets the certificate above.',
+  },
   serverName: {
     type: 'texts',
     default: ['localhost', '127.0.0.1', '::1', hostname()],

@@ -21,6 +21,7 @@ import { holderOf, openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
 import { openDoors } from './main/doors.ts'
+import { keepHostCertificates } from './main/host-certificates.ts'
 import { keepCertificateCurrent } from './main/keep-certificate.ts'
 import { listenOrExplain } from './main/listen-or-explain.ts'
 import { openManagement } from './main/management.ts'
@@ -58,8 +59,8 @@ export interface Running {
   readonly ready: ReadyFile
   /** What `sealgate dev` made; null for `serve`. */
   readonly dev: DevSetup | null
-  /** Reads the operator's server certificate again, now instead of within ten seconds; nobody is dropped. */
-  reload(): void
+  /** Reads the operator's server certificates again, now instead of within ten seconds; nobody is dropped. */
+  reload(): Promise<void>
   /** Drains, closes, flushes. Safe to call again: the same stop. */
   stop(): Promise<void>
 }
@@ -185,6 +186,9 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     const contexts = new TlsContexts(certificate.current)
     const keeper = keepCertificateCurrent(certificate, contexts, clock, log)
     undo.push(() => keeper.stop())
+    const hosts = keepHostCertificates(config.tlsHosts ?? directory.file('tls', 'hosts'), contexts, clock, log)
+    undo.push(() => hosts.stop())
+    await hosts.look()
     const doors = await openDoors(config, { clock, broker, registry: registry.view, contexts, limiter }, (door) =>
       undo.push(() => door.close()),
     )
@@ -231,7 +235,10 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     return {
       ready,
       dev,
-      reload: () => keeper.look(),
+      async reload() {
+        keeper.look()
+        await hosts.look()
+      },
       stop() {
         stopped ??= stop()
         return stopped

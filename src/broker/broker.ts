@@ -72,7 +72,8 @@ export function createBroker(parts: BrokerParts): Broker {
     followStore(core),
     parts.registry.onChange((changes) => {
       core.turn.begin()
-      for (const namespace of core.namespaces.registryChanged()) core.rejudge.onNamespaceGone(namespace)
+      const changed = changes.map(({ namespace }) => namespace)
+      for (const namespace of core.namespaces.registryChanged(changed)) core.rejudge.onNamespaceGone(namespace)
       core.rejudge.onChange(changes)
     }),
   ]

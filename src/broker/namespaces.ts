@@ -62,13 +62,15 @@ export class Namespaces {
   }
 
   /**
-   * The registry changed. Every namespace gets the view of now.
+   * The registry changed. The namespaces that it was changed in get the view of now; the others notice nothing.
    *
    * @returns namespaces that are gone
    */
-  registryChanged(): readonly Namespace[] {
+  registryChanged(changed: Iterable<NamespaceId>): readonly Namespace[] {
     const gone: Namespace[] = []
-    for (const namespace of [...this.#byId.values()]) {
+    for (const id of new Set(changed)) {
+      const namespace = this.#byId.get(id)
+      if (namespace === undefined) continue
       const view = this.#view.namespaceById(namespace.id)
       if (view !== undefined) {
         namespace.registryChanged(view, this.#clock.monotonicMs())

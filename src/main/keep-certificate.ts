@@ -6,7 +6,7 @@ import { reasonOf } from './start-error.ts'
 
 /** Files of a kilobyte or two: reading them tells a change however they were replaced, by symlinks and mounts too. */
 export const lookEveryMs = 10_000
-const warnBeforeMs = 14 * 86_400_000
+export const warnBeforeMs = 14 * 86_400_000
 
 export interface CertificateKeeper {
   /** Looks now instead of within ten seconds. */

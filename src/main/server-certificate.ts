@@ -1,10 +1,9 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { chmodSync, readFileSync } from 'node:fs'
-import { createSecureContext } from 'node:tls'
+import { chmodSync } from 'node:fs'
 import { bytesEqual } from '../base/bytes.ts'
 import { toUnixSeconds, type UnixMillis, type UnixSeconds, unixMillis, unixSeconds } from '../base/time.ts'
 import type { Config } from '../config.ts'
-import { contextOptions, type ServerCertificate } from '../listeners/tls-context.ts'
+import type { ServerCertificate } from '../listeners/tls-context.ts'
 import type { Random } from '../ports/random.ts'
 import { type Certificate, parseCertificate } from '../x509/certificate.ts'
 import { nameOfCommonName } from '../x509/distinguished-name.ts'
@@ -20,7 +19,8 @@ import {
 } from '../x509/issue.ts'
 import { toPem } from '../x509/pem.ts'
 import { type DataDirectory, readIfThere, refuseReadableSecret, writeFileAtomically } from './data-directory.ts'
-import { reasonOf, StartError } from './start-error.ts'
+import { readKeyPair } from './key-pair.ts'
+import { StartError } from './start-error.ts'
 
 const day = 86_400
 /** The CA is what clients are told to trust; it outlives what they run. */
@@ -84,7 +84,8 @@ export function openServerCertificate(
 
 /** Read anew whenever it is asked for; what was read is judged only when it has changed. */
 function ownCertificate(certificateFile: string, keyFile: string): ServerCertificateSource {
-  let own = readOwn(certificateFile, keyFile, null)
+  const pair = { certificateFile, keyFile, certificateLabel: '--tls-cert ', keyLabel: '--tls-key ' }
+  let own = readKeyPair(pair, null)
   return {
     get current() {
       return own.files
@@ -95,52 +96,10 @@ function ownCertificate(certificateFile: string, keyFile: string): ServerCertifi
     },
     renew() {
       const before = own
-      own = readOwn(certificateFile, keyFile, before)
+      own = readKeyPair(pair, before)
       return own === before ? null : own.files
     },
   }
-}
-
-interface Own {
-  readonly files: ServerCertificate
-  readonly notAfter: UnixMillis
-}
-
-/** @returns `before` itself when the files hold the same */
-function readOwn(certificateFile: string, keyFile: string, before: Own | null): Own {
-  const read = (flag: string, path: string): string => {
-    try {
-      return readFileSync(path, 'utf8')
-    } catch (error) {
-      throw new StartError([`${flag} ${path}: ${reasonOf(error)}`], error)
-    }
-  }
-  const certificate = read('--tls-cert', certificateFile)
-  const privateKey = read('--tls-key', keyFile)
-  if (before?.files.certificate === certificate && before.files.privateKey === privateKey) return before
-  refuseReadableSecret(keyFile, 'world')
-  let leaf: X509Certificate
-  try {
-    leaf = new X509Certificate(certificate)
-  } catch (error) {
-    throw new StartError([`--tls-cert ${certificateFile}: no PEM certificate in it`], error)
-  }
-  let key: KeyObject
-  try {
-    key = createPrivateKey(privateKey)
-  } catch (error) {
-    throw new StartError([`--tls-key ${keyFile}: no PEM private key without a password in it`], error)
-  }
-  if (!leaf.checkPrivateKey(key)) {
-    throw new StartError([`--tls-key ${keyFile} is not the key of the first certificate in ${certificateFile}`])
-  }
-  const files = { certificate, privateKey }
-  try {
-    createSecureContext(contextOptions(files))
-  } catch (error) {
-    throw new StartError([`--tls-cert ${certificateFile}: TLS cannot use it: ${reasonOf(error)}`], error)
-  }
-  return { files, notAfter: unixMillis(leaf.validToDate.getTime()) }
 }
 
 function generalNameOf(name: string): GeneralName {

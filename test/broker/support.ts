@@ -93,7 +93,7 @@ export interface House {
   readonly broker: ReturnType<typeof createBroker>
   readonly events: readonly BrokerEvent[]
   readonly logged: readonly LogLine[]
-  /** The registry changed; what it says now is what the namespaces say. */
+  /** The registry changed, the namespace itself unless told otherwise; what it says now is what the namespaces say. */
   changed(...changes: readonly Partial<ResourceChange>[]): void
   /** A transport whose peer has not said anything yet. */
   open(options?: ClientOptions): TestClient
@@ -179,7 +179,7 @@ export function start(startOptions: StartOptions): House {
     logged,
     changed: (...changes) =>
       onChange(
-        changes.map((change) => ({
+        (changes.length === 0 ? [{ type: 'namespaces' } as const] : changes).map((change) => ({
           change: 'updated',
           namespace: (all[0] as BrokerNamespace).id,
           type: 'clients',

@@ -4,8 +4,8 @@ import { once } from 'node:events'
 import { readFileSync } from 'node:fs'
 import { connect as connectTcp } from 'node:net'
 import { type TestContext, test } from 'node:test'
-import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
-import { TlsContexts } from '../../src/listeners/tls-context.ts'
+import { type ConnectionOptions, connect, createSecureContext, type TLSSocket } from 'node:tls'
+import { contextOptions, TlsContexts } from '../../src/listeners/tls-context.ts'
 import { authorityExtensions, clientExtensions, issued, selfSigned } from '../e2e/openssl.ts'
 import { openDoor, temporaryDirectory } from './door.ts'
 
@@ -248,7 +248,7 @@ test('a host of its own gets its own certificate, an unknown one the fallback; b
     return { certificate: made.certificate, privateKey: made.key }
   }
   const contexts = new TlsContexts(pair('fallback'))
-  contexts.setHosts(['own.example'], pair('own'))
+  contexts.setHost('own.example', createSecureContext(contextOptions(pair('own'))))
   const door = await openDoor(t, 'tls', { contexts })
   const served = async (servername: string): Promise<unknown> => {
     const client = dial(t, door.listening.port, { servername })
@@ -259,7 +259,7 @@ test('a host of its own gets its own certificate, an unknown one the fallback; b
   assert.equal(await served('other.example'), 'fallback')
   assert.equal(await served(''), 'fallback')
   contexts.replaceFallback(pair('second'))
-  contexts.setHosts(['own.example'], null)
+  contexts.setHost('own.example', null)
   assert.equal(await served('other.example'), 'second')
   assert.equal(await served('own.example'), 'second')
   assert.throws(() =>
