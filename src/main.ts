@@ -79,7 +79,13 @@ export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { rea
     metrics: withProcessMetrics(createMetrics()),
     async openEngine(node, directory) {
       const { openEmbedded } = await import('./adapters/embedded/engine.ts')
-      return openEmbedded({ node, directory, clock })
+      const onBroken = (error: unknown): void => {
+        log.write('error', 'storeBroken', { message: 'the system refused a write of the store; ending', error })
+        setImmediate(() => {
+          throw error
+        })
+      }
+      return openEmbedded({ node, directory, clock, onBroken })
     },
   }
 }
@@ -220,7 +226,14 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       resourceGroup: config.resourceGroup,
     }
     undo.push(removeReadyFiles)
-    for (const file of readyFiles) writeReadyFile(file, ready)
+    // On a full disk the one in the data directory cannot be written; what makes room there needs a broker that runs.
+    const [own = '', asked] = readyFiles
+    try {
+      writeReadyFile(own, ready)
+    } catch (error) {
+      log.write('warn', 'readyFileNotWritten', { file: own, error })
+    }
+    if (asked !== undefined) writeReadyFile(asked, ready)
     log.write('info', 'ready', { ...ready })
 
     let stopped: Promise<void> | null = null

@@ -6,7 +6,10 @@ import { join } from 'node:path'
 import { test } from 'node:test'
 import { openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import { appending, everything, namespace, nodeA, start } from '../ports/contract/world.ts'
+import { nodeClock } from '../../src/adapters/node/clock.ts'
+import { EngineError } from '../../src/ports/engine.ts'
+import { SmallDisk } from '../durability/small-disk.ts'
+import { appending, everything, namespace, newUid, nodeA, open, start, text } from '../ports/contract/world.ts'
 
 test('a file system without room refuses writes and keeps what was acknowledged; with room it goes on', {
   timeout: 60_000,
@@ -36,4 +39,59 @@ test('a file system without room refuses writes and keeps what was acknowledged;
   assert.equal((await engine.queue.read(session.uid, null, everything)).length, seen['acknowledged'])
   await engine.hot.commit(appending(session.uid, 'room again'))
   assert.equal(engine.queue.size(session.uid).messages, Number(seen['acknowledged']) + 1)
+})
+
+test('a disk that others fill again and again: the store never meets it full, refuses in time and goes on', {
+  timeout: 240_000,
+}, async (t) => {
+  const disk = SmallDisk.mount(64)
+  if (typeof disk === 'string') {
+    t.skip(disk)
+    return
+  }
+  const engine = openEmbedded({
+    directory: join(disk.path, 'store'),
+    node: nodeA,
+    clock: nodeClock(),
+    onBroken: (error) => assert.fail(`the system refused a write: ${error}`),
+  })
+  t.after(async () => {
+    await engine.close()
+    disk.unmount()
+  })
+  const { record, fence } = await open(engine, 'a', { newUid: newUid() })
+  const kept: string[] = []
+  const reasons = new Set<string>()
+  let number = 0
+  const append = async (): Promise<boolean> => {
+    const body = `${number++} ${'x'.repeat((number * 7919) % 30_000)}`
+    try {
+      await engine.hot.commit(appending(record.uid, body))
+      kept.push(body)
+      return true
+    } catch (error) {
+      assert.ok(error instanceof EngineError && error.retryable)
+      reasons.add(error.message)
+      return false
+    }
+  }
+  for (let round = 0; round < 6; round++) {
+    for (let i = 0; i < 20; i++) assert.equal(await append(), true)
+    disk.fill(round % 2 === 0 ? 0 : 50_000)
+    // Until it says so; then what makes room still goes on.
+    while (await append());
+    assert.equal(engine.health().isFull, true)
+    const [first] = await engine.queue.read(record.uid, null, { messages: 1, bytes: 1 })
+    engine.hot.acknowledgeSoon(fence, first?.position as never)
+    await engine.hot.flushAcknowledgements(fence)
+    kept.shift()
+    disk.clear()
+    while (engine.health().isFull) await new Promise((resolve) => setTimeout(resolve, 10))
+  }
+  assert.deepEqual([...reasons], ['store: diskAlmostFull'])
+  const found = await engine.queue.read(record.uid, null, everything)
+  assert.deepEqual(
+    found.map(({ body }) => text(body)),
+    kept,
+  )
 })

@@ -9,7 +9,8 @@ export type Answer = 'accepted' | 'refused'
 
 export interface ClientHandler {
   onMessage(packet: PublishPacket): void
-  onAnswer(message: Sent, answer: Answer): void
+  /** @param attempts how often it was sent */
+  onAnswer(message: Sent, answer: Answer, attempts: number): void
   /** CONNACK said something that the client's own state contradicts. */
   onSessionLost(): void
   /** The connection has ended, for whatever reason. */
@@ -38,6 +39,7 @@ export interface Sent {
 
 interface Outgoing extends Sent {
   isReleased: boolean
+  attempts: number
 }
 
 const expirySeconds = 86_400
@@ -138,7 +140,7 @@ export class DurableClient {
 
   publish(message: Sent): void {
     const packetIdentifier = this.#identifier()
-    this.#outgoing.set(packetIdentifier, { ...message, isReleased: false })
+    this.#outgoing.set(packetIdentifier, { ...message, isReleased: false, attempts: 1 })
     this.#sendPublish(packetIdentifier, message, false)
   }
 
@@ -191,7 +193,13 @@ export class DurableClient {
   }
 
   #sendPublish(packetIdentifier: number, message: Sent, dup: boolean): void {
-    this.#send({ type: 'PUBLISH', dup, packetIdentifier, properties: {}, ...message })
+    const { topicName, payload, qos, retain } = message
+    this.#send({ type: 'PUBLISH', dup, packetIdentifier, properties: {}, topicName, payload, qos, retain })
+  }
+
+  #sendAgain(packetIdentifier: number, message: Outgoing): void {
+    message.attempts++
+    this.#sendPublish(packetIdentifier, message, true)
   }
 
   #read(chunk: Uint8Array): void {
@@ -266,7 +274,7 @@ export class DurableClient {
     // [MQTT-4.4.0-1], in the order in which they were sent [MQTT-4.6.0-1].
     for (const [packetIdentifier, message] of this.#outgoing) {
       if (message.isReleased) this.#send({ type: 'PUBREL', packetIdentifier, reasonCode: 0, properties: {} })
-      else this.#sendPublish(packetIdentifier, message, true)
+      else this.#sendAgain(packetIdentifier, message)
     }
     resolve?.(true)
   }
@@ -313,6 +321,6 @@ export class DurableClient {
     const message = this.#outgoing.get(packetIdentifier)
     if (message === undefined) return
     this.#outgoing.delete(packetIdentifier)
-    this.#handler.onAnswer(message, answer)
+    this.#handler.onAnswer(message, answer, message.attempts)
   }
 }

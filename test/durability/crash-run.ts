@@ -1,14 +1,14 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { Agent, request } from 'node:https'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
 import { DurableClient } from './client.ts'
 import { type Flow, Ledger, type Receiver } from './ledger.ts'
+import { RegistryWriter } from './registry-writer.ts'
 import { Server } from './server.ts'
-import { crashTemplate, namespaceName } from './template.ts'
+import type { SmallDisk } from './small-disk.ts'
+import { crashTemplate } from './template.ts'
 
 export interface CrashOptions {
   readonly rounds: number
@@ -17,8 +17,8 @@ export interface CrashOptions {
   readonly freeze: boolean
   /** Rounds between two looks at whether everything has arrived. */
   readonly checkEvery: number
-  /** Where the data directory is made; default: the machine's place for such. */
-  readonly parent?: string
+  /** The data directory is made on it, and somebody else fills it before most of the kills; null: on the machine's disk. */
+  readonly disk: SmallDisk | null
   readonly tell: (line: string) => void
 }
 
@@ -27,15 +27,24 @@ export interface CrashReport {
   readonly kills: number
   readonly killsDuringStart: number
   readonly freezes: number
+  readonly fills: number
+  /** Starts on a disk without any room. */
+  readonly startsWhenFull: number
+  /** From the moment at which there was room again to the first acknowledged message. */
+  readonly resumedMs: readonly number[]
   readonly startsMs: readonly number[]
   readonly registryWrites: number
   readonly wills: number
-  readonly storeBytes: number
 }
 
 /** How long what is acknowledged may take to arrive when nobody kills anybody. */
 const arrivalBoundMs = 30_000
+/** How long it may take until messages are acknowledged again when there is room again. */
+const resumeBoundMs = 20_000
 const window = 20
+
+/** What a broker without room has to say of itself. */
+const saysOfFullDisk = new Set(['storeTakesNothingNew', 'clockNotSaved', 'storeUnavailable'])
 
 /** One publisher with its flows; keeps its window full while it runs. */
 interface PublisherRole {
@@ -54,7 +63,7 @@ interface SubscriberRole {
 }
 
 export async function runCrash(options: CrashOptions): Promise<CrashReport> {
-  const directory = mkdtempSync(join(options.parent ?? tmpdir(), 'sealgate-crash-'))
+  const directory = mkdtempSync(join(tmpdir(), 'sealgate-crash-'))
   try {
     return await new CrashRun(options, directory).run()
   } finally {
@@ -72,7 +81,7 @@ class CrashRun {
   readonly #publishers: PublisherRole[] = []
   readonly #subscribers: SubscriberRole[] = []
   readonly #startsMs: number[] = []
-  readonly #agent = new Agent({ rejectUnauthorized: false, keepAlive: true })
+  readonly #registry = new RegistryWriter(() => this.#server?.ready ?? null)
   #server: Server | null = null
   #port = 0
   #isPublishing = false
@@ -80,16 +89,17 @@ class CrashRun {
   #kills = 0
   #killsDuringStart = 0
   #freezes = 0
-  /** Registered clients that the management API confirmed, and how many there are of each round. */
-  readonly #registered: string[] = []
-  #registeredChecked = 0
+  #fills = 0
+  #startsWhenFull = 0
+  readonly #resumedMs: number[] = []
+  #acceptedAt = 0
   /** Number last acknowledged, and last sent, of the retained flow. */
   #retainedAccepted = -1
   readonly #wills: { readonly topicName: string; count: number }[] = []
 
   constructor(options: CrashOptions, directory: string) {
     this.#options = options
-    this.#dataDirectory = join(directory, 'data')
+    this.#dataDirectory = join(options.disk?.path ?? directory, 'data')
     this.#readyFile = join(directory, 'ready.json')
     this.#template = join(directory, 'template.json')
     mkdirSync(directory, { recursive: true })
@@ -108,9 +118,15 @@ class CrashRun {
         { clientId: name, version, keepsSession: true, receiveMaximum: 100 },
         {
           onMessage: () => {},
-          onAnswer: (message, answer) => {
-            this.#ledger.answered(message, answer === 'accepted')
-            if (message.retain && answer === 'accepted') this.#retainedAccepted = numberOf(message.payload)
+          onAnswer: (message, answer, attempts) => {
+            this.#ledger.answered(message, answer, attempts)
+            if (answer === 'refused') {
+              // Whoever is told that there is no room waits before it tries again.
+              setTimeout(() => this.#fill(role), 10)
+              return
+            }
+            if (this.#acceptedAt === 0) this.#acceptedAt = performance.now()
+            if (message.retain) this.#retainedAccepted = numberOf(message.payload)
             this.#fill(role)
           },
           onSessionLost: () => this.#ledger.fail('sessionLost', `the session of ${name} is gone`),
@@ -185,7 +201,7 @@ class CrashRun {
       const code = await this.#server?.kill('SIGTERM')
       if (code !== 0) this.#ledger.fail('brokerError', `the last stop ended with code ${code}`)
     } finally {
-      this.#agent.destroy()
+      this.#registry.end()
       for (const { client } of [...this.#publishers, ...this.#subscribers]) client.cut()
       await this.#server?.kill('SIGKILL')
     }
@@ -194,10 +210,12 @@ class CrashRun {
       kills: this.#kills,
       killsDuringStart: this.#killsDuringStart,
       freezes: this.#freezes,
+      fills: this.#fills,
+      startsWhenFull: this.#startsWhenFull,
+      resumedMs: this.#resumedMs,
       startsMs: this.#startsMs,
-      registryWrites: this.#registered.length,
+      registryWrites: this.#registry.confirmed,
       wills: this.#wills.length,
-      storeBytes: 0,
     }
   }
 
@@ -241,21 +259,24 @@ class CrashRun {
 
   /** A broker that is killed has no reason to complain about anything before. */
   #lookAtErrors(server: Server): void {
-    const lines = server.errors.split('\n').filter((line) => line !== '' && !line.startsWith('{"level":"warn"'))
+    const lines = server.errors.split('\n').filter((line) => {
+      if (line === '' || line.startsWith('{"level":"warn"')) return false
+      return this.#options.disk === null || !saysOfFullDisk.has(eventOf(line))
+    })
     if (lines.length > 0) this.#ledger.fail('brokerError', lines.slice(0, 3).join('\n'))
   }
 
   // ----------------------------------------------------------------------------------------------- one round
 
   async #playRound(): Promise<void> {
-    const { freeze } = this.#options
+    const { freeze, disk } = this.#options
     this.#isPublishing = true
     const stopHabits = this.#startHabits()
     await this.#connectAll()
     await this.#checkRegistry()
     await this.#checkRetained()
     const willClient = this.#leaveWill()
-    const registering = this.#register()
+    const registering = this.#registry.write(`c${this.#round}`)
     await sleep(20 + this.#random() * 700)
     if (freeze && this.#random() < 0.8) {
       this.#freezes++
@@ -264,11 +285,35 @@ class CrashRun {
       this.#server?.signal('SIGCONT')
       await sleep(this.#random() * 400)
     }
+    if (disk !== null && this.#random() < 0.8) await this.#fillDisk(disk)
     this.#isPublishing = false
     stopHabits()
     await this.#killAndRestart()
     ;(await willClient)?.cut()
     await registering
+  }
+
+  /** Somebody else takes all the room, sometimes the broker dies without any, and then there is room again. */
+  async #fillDisk(disk: SmallDisk): Promise<void> {
+    this.#fills++
+    disk.fill(this.#random() < 0.5 ? 0 : Math.floor(this.#random() * 2 ** 20))
+    await sleep(100 + this.#random() * 1_500)
+    if (this.#random() < 0.4) {
+      await this.#killAndRestart()
+      this.#startsWhenFull++
+      await this.#connectAll()
+      await sleep(this.#random() * 500)
+    }
+    disk.clear()
+    const clearedAt = performance.now()
+    this.#acceptedAt = 0
+    while (this.#acceptedAt === 0 && performance.now() - clearedAt < resumeBoundMs) {
+      for (const role of this.#publishers) if (!role.client.isConnected) await this.#connectPublisher(role)
+      await sleep(20)
+    }
+    if (this.#acceptedAt === 0)
+      this.#ledger.fail('notResumed', `nothing is acknowledged ${resumeBoundMs} ms after there was room again`)
+    else this.#resumedMs.push(this.#acceptedAt - clearedAt)
   }
 
   async #connectAll(): Promise<void> {
@@ -346,73 +391,12 @@ class CrashRun {
     if (will.count > 1) this.#ledger.fail('duplicate', `the will ${topicName} came ${will.count} times`)
   }
 
-  // ----------------------------------------------------------------------------------------------- registry
-
-  /** Registers clients one after the other until the broker is gone; remembers what it confirmed. */
-  async #register(): Promise<void> {
-    for (let i = 0; ; i++) {
-      const name = `c${this.#round}-${i}`
-      const properties = {
-        authenticationName: name,
-        state: 'Enabled',
-        clientCertificateAuthentication: { validationScheme: 'SubjectMatchesAuthenticationName' },
-      }
-      const status = await this.#call('PUT', `clients/${name}`, { properties })
-      if (status === null) return
-      if (status < 300) this.#registered.push(name)
-      else await sleep(50)
-    }
-  }
+  // ----------------------------------------------------------------------------------------------- what must hold
 
   /** What was confirmed since the last look is there. */
   async #checkRegistry(): Promise<void> {
-    for (; this.#registeredChecked < this.#registered.length; this.#registeredChecked++) {
-      const name = this.#registered[this.#registeredChecked] as string
-      let status = await this.#call('GET', `clients/${name}`)
-      for (let tries = 0; status === 429 && tries < 100; tries++) {
-        await sleep(50)
-        status = await this.#call('GET', `clients/${name}`)
-      }
-      if (status !== 200) this.#ledger.fail('registryLost', `client ${name}: ${status}`)
-    }
+    for (const missing of await this.#registry.missing()) this.#ledger.fail('registryLost', missing)
   }
-
-  /** Null: there is no broker. */
-  async #call(method: string, path: string, body?: unknown): Promise<number | null> {
-    const ready = this.#server?.ready
-    if (ready?.https == null) return null
-    const collection =
-      '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.EventGrid/namespaces'
-    const content = body === undefined ? undefined : JSON.stringify(body)
-    const port = ready.https.port
-    try {
-      const sent = request({
-        host: '127.0.0.1',
-        port,
-        agent: this.#agent,
-        method,
-        path: `${collection}/${namespaceName}/${path}?api-version=2025-07-15-preview`,
-        headers: {
-          authorization: `Bearer ${readFileSync(ready.tokenFile, 'utf8').trim()}`,
-          ...(content === undefined
-            ? {}
-            : { 'content-type': 'application/json', 'content-length': Buffer.byteLength(content) }),
-        },
-      })
-      const answer = new Promise<number>((resolve, reject) => {
-        sent.on('response', (response) => {
-          text(response).then(() => resolve(response.statusCode ?? 0), reject)
-        })
-        sent.on('error', reject)
-      })
-      sent.end(content)
-      return await answer
-    } catch {
-      return null
-    }
-  }
-
-  // ----------------------------------------------------------------------------------------------- what must hold
 
   /** The retained message is the last acknowledged one, or a later one. */
   async #checkRetained(): Promise<void> {
@@ -463,10 +447,15 @@ class CrashRun {
     for (const { client } of this.#subscribers) client.isHurried = false
     this.#options.tell(
       `round ${this.#round}: ${this.#ledger.accepted} acknowledged, ${this.#ledger.delivered} delivered, ` +
-        `${this.#ledger.repeats} repeats (QoS 1), ${this.#registered.length} registry writes, ` +
+        `${this.#ledger.repeats} repeats (QoS 1), ${this.#registry.confirmed} registry writes, ${this.#ledger.refused} refused, ` +
         `${this.#ledger.violations.length} violations`,
     )
   }
+}
+
+/** Of a line of the log; empty: it is none. */
+function eventOf(line: string): string {
+  return /"event":"(\w+)"/.exec(line)?.[1] ?? ''
 }
 
 function numberOf(payload: Uint8Array): number {

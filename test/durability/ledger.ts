@@ -1,4 +1,4 @@
-import type { Sent } from './client.ts'
+import type { Answer, Sent } from './client.ts'
 
 /** How a message went, from the publisher's side. A refused one must not come to anybody. */
 const State = { Open: 0, Accepted: 1, Refused: 2 } as const
@@ -14,6 +14,7 @@ export interface Violation {
     | 'retainedLost'
     | 'willLost'
     | 'failedStart'
+    | 'notResumed'
     | 'brokerError'
   readonly detail: string
 }
@@ -142,9 +143,10 @@ export class Ledger {
     return { topicName: flow.topicName, payload, qos: flow.qos, retain }
   }
 
-  answered(message: Sent, accepted: boolean): void {
+  /** A refusal of a message that went out more than once says nothing: the first may have been taken, its answer lost. */
+  answered(message: Sent, answer: Answer, attempts: number): void {
     const { flow, number } = this.#read(message.payload)
-    flow?.set(number, accepted)
+    if (answer === 'accepted' || attempts === 1) flow?.set(number, answer === 'accepted')
   }
 
   received(receiver: Receiver, payload: Uint8Array): void {

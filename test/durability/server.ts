@@ -5,7 +5,7 @@ import { join } from 'node:path'
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'sealgate.js')
 const startBoundMs = 30_000
 
-interface Ready {
+export interface Ready {
   readonly pid: number
   readonly mqttTcp: { readonly port: number } | null
   readonly mqtts: { readonly port: number } | null

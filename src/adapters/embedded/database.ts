@@ -8,6 +8,7 @@ import {
   renameSync,
   rmSync,
   statfsSync,
+  statSync,
 } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
@@ -40,10 +41,23 @@ const tableNames = [
 export type Table = Database<Uint8Array, Uint8Array>
 export type Tables = Readonly<Record<(typeof tableNames)[number], Table>>
 
+/** In bytes. */
+export interface Room {
+  /** Of the file system. */
+  readonly free: number
+  readonly total: number
+  /** Up to the last page of the file that a table ever used. */
+  readonly used: number
+  /** Pages before that one that no table uses now. */
+  readonly reusable: number
+  /** Blocks behind that page that are the file's already. */
+  readonly ahead: number
+}
+
 export interface DatabaseFile {
   readonly tables: Tables
-  /** Free bytes: of the file system and, where that is scarce, of pages inside the file that can be used again. */
-  freeBytes(): { readonly free: number; readonly total: number }
+  readonly path: string
+  room(): Room
   sizeBytes(): number
   /** Records per table. */
   statistics(): Readonly<Record<string, number>>
@@ -93,8 +107,7 @@ function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
   }
   const tables = Object.fromEntries(tableNames.map((name) => [name, name === 'meta' ? meta : table(name)])) as Tables
 
-  /** Pages inside the file that no table uses. */
-  function freePageBytes(): number {
+  function room(): Room {
     interface Statistics {
       readonly pageSize: number
       readonly treeBranchPageCount: number
@@ -105,15 +118,22 @@ function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
     const all = root.getStats() as Statistics & { readonly lastPageNumber: number; readonly free: Statistics }
     let used = pages(all) + pages(all.free) + 2
     for (const name of tableNames) used += pages(tables[name].getStats() as Statistics)
-    return Math.max(0, all.lastPageNumber + 1 - used) * all.pageSize
+    const { bavail, blocks, bsize } = statfsSync(directory)
+    const usedBytes = (all.lastPageNumber + 1) * all.pageSize
+    return {
+      free: bavail * bsize,
+      total: blocks * bsize,
+      used: usedBytes,
+      reusable: Math.max(0, usedBytes - used * all.pageSize),
+      // Blocks are counted in 512 bytes, whatever the file system makes of them.
+      ahead: Math.max(0, (statSync(path).blocks ?? 0) * 512 - usedBytes),
+    }
   }
 
   return {
     tables,
-    freeBytes() {
-      const { bavail, blocks, bsize } = statfsSync(directory)
-      return { free: bavail * bsize + freePageBytes(), total: blocks * bsize }
-    },
+    path,
+    room,
     sizeBytes() {
       const all = root.getStats() as { readonly pageSize: number; readonly lastPageNumber: number }
       return (all.lastPageNumber + 1) * all.pageSize

@@ -16,6 +16,11 @@ export interface EmbeddedOptions extends FreeSpaceOptions {
   readonly directory: string
   readonly node: NodeId
   readonly clock: Clock
+  /**
+   * The system refused a write. What was acknowledged is durable, but the library does not keep its memory in order over such
+   * a failure (decision record 0007), so it writes nothing more, and the process should end and start anew.
+   */
+  readonly onBroken?: (error: unknown) => void
   /** Tests only: what the next transaction meets. */
   readonly fault?: () => 'refuse' | 'loseAnswer' | null
 }
@@ -49,12 +54,14 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     throw new Error(`the store cannot be read: ${options.directory}`, { cause: error })
   }
   let cancelProbe: Stop | null = null
+  const space = new FreeSpace(file, clock, options)
   const group = new GroupCommit(store, {
+    space,
     ...(options.fault === undefined ? {} : { fault: options.fault }),
     onFailure: probe,
+    onBroken: (error) => options.onBroken?.(error),
   })
   const sweeper = new Sweeper(store, group)
-  const space = new FreeSpace(file, clock, options)
   const longWrites = new LongWrites({ store, group, clock, isLow: () => space.isLow() })
   const cluster = new LocalCluster()
   cluster.connect(node)
@@ -85,7 +92,10 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     if (cancelProbe !== null || !open) return
     cancelProbe = clock.setTimer(probeAfterMs, () => {
       cancelProbe = null
-      write((unit) => unit.touch()).catch(() => {})
+      write((unit) => unit.touch()).then(
+        () => sweeper.resume(),
+        () => {},
+      )
     })
   }
   function kept(stop: Stop): Stop {
@@ -138,6 +148,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     cancelProbe?.()
     for (const stop of [...stops]) stop()
     cluster.disconnect(node)
+    await space.close()
     await file.close()
   }
 
@@ -151,6 +162,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       range: (prefix, after, limit) => read(() => store.registry.range(prefix, after, limit)),
       write: async (change) => {
         if (!open) throw unavailable('closed')
+        if (change.put.length > 0 && space.isCritical()) throw unavailable('diskAlmostFull')
         return longWrites.write(change)
       },
       watch: (callback) => read(() => kept(store.registryChanges.add(callback))),
@@ -234,7 +246,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     health() {
       if (!open) return { writable: false, isFull: false, reason: 'closed' }
       const { failure } = group
-      if (failure !== null) return { writable: false, isFull: failure === 'diskFull', reason: failure }
+      if (failure !== null) return { writable: false, isFull: failure === 'diskFull' || space.isLow(), reason: failure }
       if (space.isLow()) return { writable: false, isFull: true, reason: 'diskAlmostFull' }
       return { writable: true, isFull: false, reason: null }
     },

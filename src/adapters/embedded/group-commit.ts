@@ -1,6 +1,7 @@
 import { EngineError, type SessionUid, type StoredSubscription } from '../../ports/engine.ts'
 import { throwLater } from '../callbacks.ts'
 import type { SessionEntry } from '../session-table.ts'
+import type { FreeSpace } from './free-space.ts'
 import { numberBytes, uidBytes } from './keys.ts'
 import { encodeOperation } from './records.ts'
 import { encodeSession, encodeSubscription, subscriptionKey } from './session-records.ts'
@@ -25,9 +26,12 @@ const mostOperationKeys = 16_384
 const forgottenAtOnce = 1024
 
 export interface GroupCommitOptions {
+  readonly space: FreeSpace
   /** Tests only: the next transaction fails, or its answer is lost. */
   readonly fault?: () => 'refuse' | 'loseAnswer' | null
   readonly onFailure: () => void
+  /** A write that should have fitted was refused by the system: nothing is written after it. */
+  readonly onBroken: (error: unknown) => void
 }
 
 /**
@@ -42,6 +46,7 @@ export class GroupCommit {
   #running: Promise<void> | null = null
   /** Why the last transaction failed; null: it did not. */
   failure: string | null = null
+  #isBroken = false
 
   constructor(store: Store, options: GroupCommitOptions) {
     this.#store = store
@@ -89,7 +94,7 @@ export class GroupCommit {
       const fault = this.#options.fault?.() ?? null
       if (fault === 'refuse') throw new Error('refused')
       // Without writes only this process is concerned: a session that lives in memory.
-      if (unit.writes.count > 0) await unit.writes.flush(this.#store.tables.meta)
+      if (unit.writes.count > 0) await this.#flush(unit)
       this.failure = null
       this.#publish(unit)
       // Only now: who began to follow meanwhile has read without these, so they are told as well.
@@ -107,8 +112,25 @@ export class GroupCommit {
     }
   }
 
+  /** Only when it is sure that there is room: the store does not survive it when there is none. */
+  async #flush({ writes }: Unit): Promise<void> {
+    const { space, onBroken } = this.#options
+    if (this.#isBroken) throw new Error('an earlier write failed')
+    const need = space.need(writes.count, writes.bytes)
+    if (!space.take(need) && !(await space.make(need))) throw new Error('no space left')
+    try {
+      await writes.flush(this.#store.tables.meta)
+    } catch (error) {
+      this.#isBroken = true
+      onBroken(error)
+      throw error
+    }
+  }
+
   /** Applies the waiting jobs to a unit. A job that fails in an unforeseen way is left out, and the others begin anew. */
   #compose(): { readonly unit: Unit; readonly jobs: readonly Job[]; readonly outcomes: readonly Outcome[] } {
+    const { space } = this.#options
+    const { share } = space
     let candidates = this.#waiting.splice(0, mostJobs)
     for (;;) {
       const unit = new Unit(this.#store)
@@ -116,7 +138,8 @@ export class GroupCommit {
       this.#store.unit = unit
       let broken = -1
       for (const [i, { apply, reject }] of candidates.entries()) {
-        if (unit.writes.count > mostWrites || unit.writes.bytes > mostBytes) break
+        const { count, bytes } = unit.writes
+        if (count > mostWrites || bytes > mostBytes || space.need(count, bytes) > share) break
         try {
           outcomes.push({ ok: true, value: apply(unit) })
         } catch (error) {

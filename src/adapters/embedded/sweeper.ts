@@ -18,6 +18,7 @@ export class Sweeper {
   #running = false
   #wanted = false
   #stopped = false
+  #wasInterrupted = false
 
   constructor(store: Store, group: GroupCommit) {
     this.#store = store
@@ -34,6 +35,13 @@ export class Sweeper {
     })
   }
 
+  /** The store takes writes again. */
+  resume(): void {
+    if (!this.#wasInterrupted) return
+    this.#wasInterrupted = false
+    this.start()
+  }
+
   stop(): void {
     this.#stopped = true
   }
@@ -45,7 +53,8 @@ export class Sweeper {
         while (!this.#stopped && (await this.#group.run((unit) => this.#step(unit))));
       }
     } catch {
-      // The store is full or closing; whatever happens next starts it again.
+      // The store is full or closing.
+      this.#wasInterrupted = true
     }
   }
 
