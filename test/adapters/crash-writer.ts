@@ -14,7 +14,18 @@ const queues = 8
 const writers = 40
 
 const engine = openEmbedded({ directory, node: `child-${round}` as NodeId, clock: nodeClock(), reserveBytes: 0 })
-const say = (line: string): void => void writeSync(1, `${line}\n`)
+
+/** Told before anything else happens, so that a kill cannot come between; a reader that is slow is waited for. */
+function say(line: string): void {
+  for (let rest = Buffer.from(`${line}\n`); rest.length > 0; ) {
+    try {
+      rest = rest.subarray(writeSync(1, rest))
+    } catch (error) {
+      if ((error as { readonly code?: string }).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2)
+    }
+  }
+}
 
 const node = `child-${round}` as NodeId
 const sessions = await Promise.all(
