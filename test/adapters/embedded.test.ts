@@ -49,9 +49,9 @@ function engineIn(t: TestContext, directory: string, options: Partial<EmbeddedOp
 
 /** Records that messages leave behind, once sweeping has come to rest. */
 async function leftovers(engine: EmbeddedEngine): Promise<Readonly<Record<string, number>>> {
-  for (let i = 0; i < 1000; i++) {
+  for (let i = 0; i < 30_000; i++) {
     if (engine.statistics()['garbage'] === 0) break
-    await new Promise<void>((resolve) => setImmediate(resolve))
+    await new Promise<void>((resolve) => setTimeout(resolve, 1))
   }
   const { bodies = -1, shares = -1, queue = -1, holes = -1 } = engine.statistics()
   const { outgoing = -1, incoming = -1, garbage = -1 } = engine.statistics()
