@@ -16,11 +16,13 @@ import { normalizeServerName } from './listeners/server-name.ts'
 import { TlsContexts } from './listeners/tls-context.ts'
 import { openAdminToken } from './main/admin-token.ts'
 import { applyTemplates } from './main/apply-templates.ts'
+import { boundedLog } from './main/bounded-log.ts'
 import { checkClock, watchClock } from './main/clock-check.ts'
 import { holderOf, openDataDirectory } from './main/data-directory.ts'
 import { logDecisions } from './main/decision-logging.ts'
 import { type DevSetup, prepareDev } from './main/dev-setup.ts'
 import { openDoors } from './main/doors.ts'
+import { logExpiry } from './main/expiry-logging.ts'
 import { keepHostCertificates } from './main/host-certificates.ts'
 import { keepCertificateCurrent } from './main/keep-certificate.ts'
 import { listenOrExplain } from './main/listen-or-explain.ts'
@@ -36,6 +38,7 @@ import type { Metrics } from './ports/metrics.ts'
 import type { Random } from './ports/random.ts'
 import { openRegistry, type Registry } from './registry/registry.ts'
 import { CertificatesSeen } from './registry/seen/certificates-seen.ts'
+import { ExpiryWatch } from './registry/seen/expiry-watch.ts'
 
 export { StartError } from './main/start-error.ts'
 
@@ -140,6 +143,22 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     )
     const certificatesSeen = new CertificatesSeen({ store: engine.registry, registry, clock, log })
     undo.push(() => certificatesSeen.close())
+    undo.push(logExpiry(adapters.events, registry.view, log, clock))
+    const expiryWatch = new ExpiryWatch({
+      store: engine.registry,
+      registry,
+      certificatesSeen,
+      clock,
+      events: adapters.events,
+      log,
+    })
+    undo.push(() => expiryWatch.stop())
+    expiryWatch.start()
+    const brokerLog = boundedLog(log, clock, {
+      connectRefused: 'connectsRefused',
+      connectUnreadable: 'connectsUnreadable',
+    })
+    undo.push(() => brokerLog.stop())
     undo.push(logSessionEnds(adapters.events, log, clock))
     const broker = createBroker({
       settings: {
@@ -155,7 +174,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       registry,
       clock,
       random,
-      log,
+      log: brokerLog,
       events: adapters.events,
       tokenVerifier: null,
       webhook: null,
@@ -205,6 +224,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         store: engine.registry,
         operations: broker.operations,
         certificatesSeen,
+        expiryFigures: () => expiryWatch.figures(),
         administratorHash: token.hash,
         serverCertificateNotAfter: () => certificate.notAfter,
         admit: (address) => limiter.admit(plainAddress(address)) === 'admitted',

@@ -1,4 +1,5 @@
 import type { Operations, Stats } from '../broker/operations.ts'
+import { type ExpiryFigures, expiryDays } from '../registry/seen/expiry-watch.ts'
 import type { NamespaceView } from '../registry/view.ts'
 
 /**
@@ -33,6 +34,8 @@ export interface Reading {
   }[]
   /** All there are, those included that nobody has come to yet. */
   readonly views: readonly NamespaceView[]
+  /** Of the last look at what expires. */
+  readonly expiring: readonly { readonly view: NamespaceView; readonly clients: ExpiryFigures['clients'] }[]
   readonly version: string
   readonly serverCertificateNotAfter: number | null
 }
@@ -189,6 +192,16 @@ export const metricTable: readonly MetricDefinition[] = [
           labels: { namespace: view.name, ca_certificate: name },
           value: certificate.notAfter,
         })),
+      ),
+  },
+  {
+    name: 'sealgate_clients_expiring',
+    type: 'gauge',
+    help: 'Clients whose certificate in use expires within the time, not yet expired; counted once an hour.',
+    labels: ['namespace', 'within'],
+    read: ({ expiring }) =>
+      expiring.flatMap(({ view, clients }) =>
+        expiryDays.map((days) => ({ labels: { namespace: view.name, within: `${days}d` }, value: clients[days] })),
       ),
   },
   process(

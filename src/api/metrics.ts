@@ -25,7 +25,7 @@ export const metricsRoutes: readonly Route[] = [
 
 /** Figures that the broker keeps anyway: each reading makes the metrics from them. */
 async function read({ house }: Call): Promise<Reading> {
-  const { operations, registry, serverCertificateNotAfter, settings } = house.parts
+  const { operations, registry, serverCertificateNotAfter, settings, expiryFigures } = house.parts
   const stats = operations.stats()
   const namespaces: Reading['namespaces'][number][] = []
   for (const each of stats.namespaces) {
@@ -37,6 +37,10 @@ async function read({ house }: Call): Promise<Reading> {
     stats,
     namespaces,
     views: registry.view.namespaces(),
+    expiring: expiryFigures().flatMap(({ namespace, clients }) => {
+      const view = registry.view.namespaceById(namespace)
+      return view === undefined ? [] : [{ view, clients }]
+    }),
     version: settings.version,
     serverCertificateNotAfter: serverCertificateNotAfter?.() ?? null,
   }

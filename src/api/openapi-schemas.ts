@@ -39,6 +39,19 @@ function resource(properties: Schema, more: Schema = {}, required: readonly stri
   })
 }
 
+const seenCertificate = object({
+  sha256: text,
+  sha1: text,
+  subject: text,
+  serialNumber: nullable(text),
+  notBefore: time,
+  notAfter: time,
+  caCertificateName: nullable(text),
+  thumbprint: { enum: ['primary', 'secondary', null] },
+  firstSeenAt: time,
+  lastSeenAt: described(time, 'To the hour; to the minute while the client changes certificates.'),
+})
+
 const customDomains = list(object({ fullyQualifiedDomainName: text }))
 
 const topicSpacesConfiguration = object({
@@ -286,6 +299,17 @@ const own: Readonly<Record<string, Schema>> = {
         queued: object({ messages: whole, bytes: whole }),
       }),
     ),
+    nextLink: text,
+  }),
+  CaCertificateUse: object({
+    clients: described(whole, 'Clients whose last certificate led to it.'),
+    liveSessions: described(whole, 'Connected sessions whose certification path holds it.'),
+    lastUsedAt: nullable(time),
+  }),
+  SeenCertificate: seenCertificate,
+  SeenCertificateList: object({ value: list(refer('SeenCertificate')) }),
+  ExpiringClientList: object({
+    value: list(object({ name: text, authenticationName: text, certificate: refer('SeenCertificate') })),
     nextLink: text,
   }),
   SessionClosed: object({ clientId: text, closed: flag }),

@@ -8,6 +8,7 @@ import type { Labels } from '../ports/metrics.ts'
 import type { Random } from '../ports/random.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
+import type { ExpiryFigures } from '../registry/seen/expiry-watch.ts'
 
 /** What the management API is made of; `main.ts` brings it. */
 export interface ApiParts {
@@ -16,6 +17,8 @@ export interface ApiParts {
   readonly store: RegistryStore
   readonly operations: Operations
   readonly certificatesSeen: CertificatesSeen
+  /** Of the last look at what expires. */
+  readonly expiryFigures: () => readonly ExpiryFigures[]
   readonly clock: Clock
   readonly random: Random
   readonly log: Log

@@ -10,6 +10,7 @@ import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { openApiRoute } from './openapi.ts'
 import type { Route } from './route.ts'
+import { certificateRoutes } from './sealgate/certificates.ts'
 import { decisionRoutes } from './sealgate/decisions.ts'
 import { explainRoutes } from './sealgate/explain.ts'
 import { exportRoutes } from './sealgate/export.ts'
@@ -29,6 +30,7 @@ export const routes: readonly Route[] = [
   ...tokenRoutes,
   ...decisionRoutes,
   ...sessionRoutes,
+  ...certificateRoutes,
   ...explainRoutes,
   ...exportRoutes,
   openApiRoute(() => routes),

@@ -75,6 +75,8 @@ export interface Operations {
   }): readonly SessionListing[]
   /** Ends the session and its connection. False: there is none of this name. */
   closeSession(namespace: NamespaceId, clientId: string): Promise<boolean>
+  /** Connected sessions, on this node, whose certification path holds this registered CA certificate. */
+  sessionsRestingOn(namespace: NamespaceId, caCertificateName: string): number
   /** Newest first. Null: peers that belong to no namespace. */
   decisions(namespace: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[]
   /** What a CONNECT of an accepted principal would be refused by as things stand; null: by nothing. Changes nothing. */
@@ -119,6 +121,10 @@ export class BrokerOperations implements Operations {
     })
     await this.#core.sessionEnds.settled()
     return true
+  }
+
+  sessionsRestingOn(id: NamespaceId, caCertificateName: string): number {
+    return this.#core.rejudge.restingOn(id, caCertificateName)
   }
 
   decisions(id: NamespaceId | null, limit: number, ring?: DecisionRing): readonly DecisionEntry[] {

@@ -152,6 +152,11 @@ export class Rejudge implements Resumable {
     this.#sessions.delete(session)
   }
 
+  /** How many sessions a CA certificate carries. */
+  restingOn(namespace: NamespaceId, caCertificateName: string): number {
+    return this.#byCa.get(caKey(namespace, caCertificateName))?.size ?? 0
+  }
+
   /** The acceptance says which CA certificates it rests on and until when. */
   #followAcceptance(session: OnlineSession): void {
     const { namespace, acceptance } = session

@@ -1,4 +1,4 @@
-import type { UnixMillis } from '../base/time.ts'
+import type { UnixMillis, UnixSeconds } from '../base/time.ts'
 import type { NamespaceId } from './engine.ts'
 import type { HandshakeFailure, ListenerKind } from './transport.ts'
 
@@ -98,6 +98,20 @@ export type BrokerEvent =
       readonly resourceType: string
       readonly name: string
       readonly change: 'created' | 'updated' | 'deleted'
+    }
+  /** Once for each of 30, 14, 7 and 1 days before the end. */
+  | {
+      readonly kind: 'certificateExpiring'
+      readonly namespace: NamespaceId
+      readonly at: UnixMillis
+      readonly resourceType: 'clients' | 'caCertificates'
+      readonly name: string
+      /** Null: a CA certificate has none. */
+      readonly authenticationName: string | null
+      /** SHA-256, 64 lower-case hexadecimal digits. */
+      readonly fingerprint: string
+      readonly notAfter: UnixSeconds
+      readonly daysLeft: 30 | 14 | 7 | 1
     }
   | { readonly kind: 'handshakeFailed'; readonly at: UnixMillis; readonly failure: HandshakeFailure }
   /** A broken invariant of ours was caught at a door; counts a bug. */

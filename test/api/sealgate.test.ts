@@ -1,10 +1,8 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
 import { test } from 'node:test'
-import { encodePacket } from '../../src/mqtt/encode.ts'
-import type { ConnectPacket } from '../../src/mqtt/packet.ts'
-import { readPem } from '../../src/x509/pem.ts'
-import { type FakePeer, fakeTransport } from '../support/fake-transport.ts'
+import type { FakePeer } from '../support/fake-transport.ts'
+import { connectDevice } from './device.ts'
 import { deviceAuthority, deviceCertificate, groupPath, pemOf, plantPath, type TestApi, testApi } from './support.ts'
 
 const authority = deviceAuthority('Device CA')
@@ -156,35 +154,6 @@ test('a client is found by its authentication name in any spelling', async (t) =
   assert.deepEqual(await find('PRE\u0308SSE 1'), ['press-1'])
   assert.deepEqual(await find('press-1'), [])
 })
-
-/** A device that connects with a certificate, without sockets. Resolves when the broker has answered or cut it. */
-async function connectDevice(
-  api: TestApi,
-  certificate: string,
-  clientId: string,
-  username = 'press',
-): Promise<FakePeer> {
-  const pem = readPem(certificate)
-  assert.ok(pem.ok)
-  const { transport, peer } = fakeTransport({ peerChain: pem.value.certificates, remoteAddress: '192.0.2.7' })
-  api.broker.accept(transport)
-  const answered = Promise.withResolvers<void>()
-  peer.onReceive = answered.resolve
-  const connect: ConnectPacket = {
-    type: 'CONNECT',
-    protocolVersion: 5,
-    cleanStart: true,
-    keepAliveSeconds: 0,
-    clientId,
-    username,
-    password: null,
-    will: null,
-    properties: { sessionExpiryIntervalSeconds: 600 },
-  }
-  peer.send(encodePacket(connect, 5))
-  await answered.promise
-  return peer
-}
 
 test('decisions are listed newest first, in pages, by code and by name', async (t) => {
   const api = await testApi(t, { settings: {} })

@@ -63,19 +63,23 @@ function serverCertificate() {
 const serverFiles = serverCertificate()
 
 /** A CA whose certificates devices show. */
-export function deviceAuthority(commonName: string): CertificateAuthority {
-  return createCertificateAuthority({ subject: nameOfCommonName(commonName), ...validity })
+export function deviceAuthority(commonName: string, days = 1): CertificateAuthority {
+  const notAfter = unixSeconds(now + days * 86_400)
+  return createCertificateAuthority({ subject: nameOfCommonName(commonName), ...validity, notAfter })
 }
 
 export function pemOf({ certificate }: CertificateAuthority): string {
   return toPem('CERTIFICATE', certificate.der)
 }
 
-export function deviceCertificate(issuer: CertificateAuthority, commonName: string): string {
-  return toPem(
-    'CERTIFICATE',
-    issueCertificate({ issuer, subject: nameOfCommonName(commonName), ...validity }).certificate.der,
-  )
+export function deviceCertificate(issuer: CertificateAuthority, commonName: string, days = 1): string {
+  const { certificate } = issueCertificate({
+    issuer,
+    subject: nameOfCommonName(commonName),
+    notBefore: validity.notBefore,
+    notAfter: unixSeconds(now + days * 86_400),
+  })
+  return toPem('CERTIFICATE', certificate.der)
 }
 
 export interface LogEntry {
@@ -124,6 +128,7 @@ export interface TestApiOptions {
   readonly clock?: Clock
   /** Stands between the API and the registry. */
   readonly registry?: (registry: Registry) => Registry
+  readonly expiryFigures?: ApiParts['expiryFigures']
 }
 
 export async function testApi(t: TestContext, options: TestApiOptions = {}): Promise<TestApi> {
@@ -153,6 +158,7 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
     store: engine.registry,
     operations: broker.operations,
     certificatesSeen,
+    expiryFigures: options.expiryFigures ?? (() => []),
     clock,
     random,
     log,

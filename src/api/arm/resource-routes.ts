@@ -1,5 +1,13 @@
-import { type ChildType, childId, childTypes, formatResourceId, fullType } from '../../registry/resource-id.ts'
-import { type Call, json, type Route } from '../route.ts'
+import {
+  type ChildType,
+  childId,
+  childTypes,
+  formatResourceId,
+  fullType,
+  type ResourceId,
+} from '../../registry/resource-id.ts'
+import { type Answer, type Call, json, type Route } from '../route.ts'
+import { caInUse, caUseOf, isInUse } from '../sealgate/ca-use.ts'
 import { failed } from './error.ts'
 import { namespaceActions } from './namespace-actions.ts'
 import { listNamespaces } from './namespace-list.ts'
@@ -165,10 +173,29 @@ function childRoutes(type: ChildType): readonly Route[] {
       path,
       summary: `Deletes ${one}.`,
       access: { action: `${action}/delete` },
+      ...(type === 'caCertificates' ? { query: [ifUnusedParameter] } : {}),
       answers: { 200: null, 204: null },
-      handle: (call) => deleteResource(call, idOf(call)),
+      handle: (call) =>
+        type === 'caCertificates' ? deleteCaCertificate(call, idOf(call)) : deleteResource(call, idOf(call)),
     },
   ]
+}
+
+const ifUnusedParameter = {
+  name: 'ifUnused',
+  description: '`true`: not while clients use it. Azure knows no such thing, so without it the delete is done.',
+}
+
+/** Whoever deletes a CA certificate that is in use is not kept from it, but it stands in the audit log. */
+async function deleteCaCertificate(call: Call, id: ResourceId): Promise<Answer> {
+  // Who connected a moment ago counts.
+  await call.house.parts.certificatesSeen.idle()
+  const found = call.house.parts.registry.get(id)
+  if (!found.ok) return deleteResource(call, id)
+  const use = caUseOf(call.house, found.value)
+  if (!isInUse(use)) return deleteResource(call, id)
+  if (call.query.get('ifUnused')?.toLowerCase() === 'true') return caInUse(found.value.id.child?.name ?? '', use)
+  return deleteResource(call, id, { inUse: use })
 }
 
 const authenticationNameParameter = {

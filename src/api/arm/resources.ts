@@ -3,7 +3,7 @@ import type { Changed } from '../../registry/change.ts'
 import type { RegistryFailure } from '../../registry/failure.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { formatResourceId, fullType, namespaceId, type ResourceId, typeOf } from '../../registry/resource-id.ts'
-import { audit, authorOf } from '../house.ts'
+import { type AuditFacts, audit, authorOf } from '../house.ts'
 import { type Answer, type Call, empty, json } from '../route.ts'
 import { failed } from './error.ts'
 import { etagHeader, readCondition } from './etag.ts'
@@ -46,12 +46,17 @@ export async function writeResource(call: Call, kind: 'put' | 'patch', id: Resou
   return resourceAnswer(change === 'created' ? 201 : 200, resource, warnings)
 }
 
-export async function deleteResource(call: Call, id: ResourceId): Promise<Answer> {
+/** `more` goes into the audit log beside what was deleted. */
+export async function deleteResource(
+  call: Call,
+  id: ResourceId,
+  more: Pick<AuditFacts, 'inUse'> = {},
+): Promise<Answer> {
   const condition = readCondition(call.headers)
   if (!condition.ok) return condition.error
   const options = condition.value === null ? {} : { condition: condition.value }
   const done = await call.house.parts.registry.delete(id, authorOf(call), options)
-  if (done.ok || done.error.kind !== 'notFound') auditChange(call, id, 'delete', done)
+  if (done.ok || done.error.kind !== 'notFound') auditChange(call, id, 'delete', done, more)
   if (done.ok) return empty(200)
   // A delete that comes twice is done twice.
   return done.error.kind === 'notFound' || done.error.kind === 'parentNotFound' ? empty(204) : failed(done.error)
@@ -62,15 +67,17 @@ function auditChange(
   id: ResourceId,
   verb: 'write' | 'delete',
   done: Result<Changed, RegistryFailure>,
+  more: Pick<AuditFacts, 'inUse'> = {},
 ): void {
   const facts = { action: `${fullType(typeOf(id))}/${verb}`, resource: formatResourceId(id) }
   if (!done.ok) {
-    audit(call, { ...facts, outcome: done.error.kind })
+    audit(call, { ...facts, ...more, outcome: done.error.kind })
     return
   }
   const { change, before, resource, warnings } = done.value
   audit(call, {
     ...facts,
+    ...more,
     outcome: change,
     revisionBefore: before?.etag ?? null,
     revisionAfter: resource?.etag ?? null,

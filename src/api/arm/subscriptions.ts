@@ -164,6 +164,8 @@ function actionNames(): readonly string[] {
     'decisions/read',
     'sessions/read',
     'sessions/close/action',
+    'clients/certificates/read',
+    'caCertificates/use/read',
   ]
   return [
     ...types.flatMap((type) => ['read', 'write', 'delete'].map((verb) => `Microsoft.EventGrid/${type}/${verb}`)),

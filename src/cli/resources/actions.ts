@@ -17,6 +17,7 @@ import {
   type ScopeOptions,
   subscriptionOf,
 } from './scope.ts'
+import { adviseForce, listExpiring, seenOf, withPromotedThumbprint } from './seen.ts'
 import { withFlags, withPlaces } from './with-flags.ts'
 
 export interface ResourceOptions extends ScopeOptions {
@@ -26,10 +27,20 @@ export interface ResourceOptions extends ScopeOptions {
   readonly [alias: string]: unknown
 }
 
-type UpdateOptions = ResourceOptions & { readonly set?: readonly string[]; readonly remove?: readonly string[] }
+type UpdateOptions = ResourceOptions & {
+  readonly set?: readonly string[]
+  readonly remove?: readonly string[]
+  readonly promoteSecondary?: boolean
+}
 type ShowOptions = ResourceOptions & { readonly authenticationName?: string }
-type ListOptions = ResourceOptions & { readonly filter?: string; readonly top?: string; readonly maxItems?: string }
-type DeleteOptions = ResourceOptions & { readonly yes?: boolean }
+type ListOptions = ResourceOptions & {
+  readonly filter?: string
+  readonly top?: string
+  readonly maxItems?: string
+  readonly expiring?: string
+  readonly expired?: boolean
+}
+type DeleteOptions = ResourceOptions & { readonly yes?: boolean; readonly force?: boolean }
 
 export async function create(
   terminal: Terminal,
@@ -65,7 +76,8 @@ export async function update(
   given: Given,
 ): Promise<void> {
   const name = nameOf(kind, positional, options)
-  if (given.size === 0 && options.set === undefined && options.remove === undefined) {
+  const { promoteSecondary = false } = options
+  if (given.size === 0 && options.set === undefined && options.remove === undefined && !promoteSecondary) {
     throw wrongUsage(
       'nothing to change',
       `Flags of the properties: ${kind.flags
@@ -78,7 +90,8 @@ export async function update(
     const { scope, path, name: found } = await find(client, terminal, kind, options, name)
     const before = await client.send({ method: 'GET', path }).catch(explainMissing(client, scope, kind, found))
     const { workingDirectory } = terminal
-    const body = withPlaces(workingDirectory, withFlags(workingDirectory, before.body as object, given), options)
+    const promoted = promoteSecondary ? await withPromotedThumbprint(client, path, before.body) : before.body
+    const body = withPlaces(workingDirectory, withFlags(workingDirectory, promoted as object, given), options)
     const { body: made } = await client.send({ method: 'PUT', path, body, ifMatch: before.etag })
     const document = made as ResourceDocument
     printWarnings(terminal, document)
@@ -102,19 +115,32 @@ export async function show(
       authenticationName === undefined
         ? await readOne(client, path).catch(explainMissing(client, scope, kind, found))
         : await findByAuthenticationName(client, scope, authenticationName)
-    await printResult(terminal, options.output, document, () => documentLines(document))
+    const seen = await seenOf(client, kind, scope, document)
+    await printResult(terminal, options.output, { ...document, ...seen.facts }, () => [
+      ...documentLines(document),
+      ...seen.lines,
+    ])
   })
 }
 
 export async function list(terminal: Terminal, kind: Kind, options: ListOptions): Promise<void> {
   const top = wholeNumber('--top', options.top, 100)
   const most = wholeNumber('--max-items', options.maxItems, 100_000_000)
+  const { expiring, expired = false } = options
+  if (expired && expiring === undefined)
+    throw wrongUsage('--expired goes with --expiring', 'For example: --expiring 30d --expired')
+  if (expiring !== undefined && options.filter !== undefined) throw wrongUsage('--filter does not go with --expiring')
   await withClient(terminal, options, async (client) => {
     const query = { $filter: options.filter, $top: String(Math.min(top ?? 100, most ?? 100)) }
+    const path = await collectionPath(client, terminal, kind, options)
+    if (expiring !== undefined) {
+      await listExpiring(client, terminal, kind, path, { expiring, expired, most, output: options.output })
+      return
+    }
     const documents: ResourceDocument[] = []
     for await (const one of client.list({
       method: 'GET',
-      path: await collectionPath(client, terminal, kind, options),
+      path,
       query,
     })) {
       documents.push(one as ResourceDocument)
@@ -143,7 +169,10 @@ export async function remove(
     if (options.yes !== true && (await terminal.confirm(`Delete ${shown}?`)) === false) {
       throw new CommandFailure('nothing was deleted')
     }
-    const { status } = await client.send({ method: 'DELETE', path: pathOf(scope, kind, name) })
+    const careful = kind.type === 'caCertificates' && options.force !== true
+    const { status } = await client
+      .send({ method: 'DELETE', path: pathOf(scope, kind, name), ...(careful ? { query: { ifUnused: 'true' } } : {}) })
+      .catch(adviseForce)
     if (status === 204) terminal.complain(`note: there was no ${kind.one} ${escapeText(name)}`)
     else if (options.output === 'table') terminal.print(`Deleted ${shown}`)
   })

@@ -41,6 +41,12 @@ function addVerbs(parent: Command, kind: Kind, terminal: Terminal): void {
   update
     .addOption(new Option('--set <path=value...>', 'change any property, e.g. properties.state=Disabled'))
     .addOption(new Option('--remove <path...>', 'remove any property, e.g. properties.description'))
+  if (kind.type === 'clients') {
+    update.option(
+      '--promote-secondary',
+      'once its secondary thumbprint is in use: makes it the primary one and takes the other away',
+    )
+  }
   common(update, kind).action(async (name, options, command) => {
     await (await import('./actions.ts')).update(terminal, kind, name, options, given(command, kind))
   })
@@ -57,6 +63,14 @@ function addVerbs(parent: Command, kind: Kind, terminal: Terminal): void {
     .option('--filter <expression>', 'only some, e.g. "contains(name,\'press\')"')
     .option('--top <n>', 'how many to fetch at once, 1 to 100')
     .option('--max-items <n>', 'stop after so many')
+  if (kind.type === 'clients' || kind.type === 'caCertificates') {
+    list
+      .option(
+        '--expiring <time>',
+        'only those whose certificate expires within this time, e.g. 30d or 12h, soonest first',
+      )
+      .option('--expired', 'with --expiring: also those whose certificate has expired')
+  }
   common(list, kind).action(async (options) => {
     await (await import('./actions.ts')).list(terminal, kind, options)
   })
@@ -65,6 +79,7 @@ function addVerbs(parent: Command, kind: Kind, terminal: Terminal): void {
     '-y, --yes',
     'do not ask',
   )
+  if (kind.type === 'caCertificates') remove.option('--force', 'although clients use it: their sessions end')
   common(remove, kind).action(async (name, options) => {
     await (await import('./actions.ts')).remove(terminal, kind, name, options)
   })

@@ -72,6 +72,9 @@ const recently = 16_384
 /** Entries looked at for one page: some milliseconds of the event loop. */
 const scanned = 1_000
 
+type News = Parameters<NewListener>
+type NewListener = (namespace: NamespaceView, client: RegisteredClient, certificate: SeenCertificate) => void
+
 type Note =
   | { readonly kind: 'seen'; readonly sighting: Sighting }
   | { readonly kind: 'clientGone' | 'caGone'; readonly namespace: NamespaceId; readonly uid: string }
@@ -81,6 +84,7 @@ export class CertificatesSeen {
   readonly #writer: Writer
   readonly #stop: Stop
   readonly #recent = new GenerationCache<string, number>(recently)
+  readonly #listeners = new Set<NewListener>()
   #notes = new Map<string, Note>()
   #lost = 0
   #cancel: Cancel | null = null
@@ -112,6 +116,12 @@ export class CertificatesSeen {
     if (known !== undefined && at >= known && at - known < minuteMs) return
     this.#recent.set(key, at)
     this.#note(key, { kind: 'seen', sighting })
+  }
+
+  /** Called for each certificate that was not known of its client, once it is written. */
+  onNew(listener: NewListener): Stop {
+    this.#listeners.add(listener)
+    return () => this.#listeners.delete(listener)
   }
 
   /** The certificates of a client, the one that it used last first. */
@@ -229,15 +239,20 @@ export class CertificatesSeen {
   async #writeNotes(): Promise<boolean> {
     const batch = [...this.#notes].slice(0, perWrite)
     for (const [key] of batch) this.#notes.delete(key)
-    const changes = this
-    const outcome = await this.#writer.run(function* (stage): Steps<{ keep: boolean; value: null }> {
+    const apply = (stage: Stage, note: Note) => this.#apply(stage, note)
+    const outcome = await this.#writer.run(function* (stage): Steps<{ keep: boolean; value: readonly News[] }> {
+      const value: News[] = []
       for (const [, note] of batch) {
-        changes.#apply(stage, note)
+        const news = apply(stage, note)
+        if (news !== null) value.push(news)
         yield
       }
-      return { keep: true, value: null }
+      return { keep: true, value }
     })
-    if (outcome.kind === 'done') return true
+    if (outcome.kind === 'done') {
+      for (const news of outcome.value) for (const listener of this.#listeners) listener(...news)
+      return true
+    }
     // Nothing was written. What came since is younger and stays.
     this.#notes = new Map([...batch.filter(([key]) => !this.#notes.has(key)), ...this.#notes])
     return false
@@ -245,21 +260,26 @@ export class CertificatesSeen {
 
   // ------------------------------------------------------------------------------------------- one note
 
-  #apply(stage: Stage, note: Note): void {
-    if (note.kind === 'seen') this.#applySighting(stage, note.sighting)
-    else if (note.kind === 'caGone') stage.remove(caUseKey(note.namespace, note.uid))
+  #apply(stage: Stage, note: Note): News | null {
+    if (note.kind === 'seen') return this.#applySighting(stage, note.sighting)
+    if (note.kind === 'caGone') stage.remove(caUseKey(note.namespace, note.uid))
     else {
       const key = seenKey(note.namespace, note.uid)
       const record = stage.get(key)
-      if (record === undefined) return
+      if (record === undefined) return null
       replace(stage, note.namespace, note.uid, decodeSeen(record.value), { format: 1, certificates: [] })
     }
+    return null
   }
 
-  #applySighting(stage: Stage, { namespace, clientUid, leaf, fingerprint, caCertificateName, at }: Sighting): void {
+  #applySighting(
+    stage: Stage,
+    { namespace, clientUid, leaf, fingerprint, caCertificateName, at }: Sighting,
+  ): News | null {
     const view = this.#parts.registry.view.namespaceById(namespace)
     // Deleted since: what is remembered of it goes, too.
-    if (view?.clientByUid(clientUid) === undefined) return
+    const client = view?.clientByUid(clientUid)
+    if (view === undefined || client === undefined) return null
     const caUid = view.caCertificates().find(({ name }) => name === caCertificateName)?.uid ?? null
     const record = stage.get(seenKey(namespace, clientUid))
     const before: SeenRecord = record === undefined ? nothing : decodeSeen(record.value)
@@ -268,13 +288,14 @@ export class CertificatesSeen {
     if (caUid !== null) touchCa(stage, namespace, caUid, at)
     if (known !== undefined && known.caCertificateUid === caUid) {
       const precisionMs = known === before.certificates[0] ? hourMs : minuteMs
-      if (at - known.lastSeenAt < precisionMs) return
+      if (at - known.lastSeenAt < precisionMs) return null
     }
     const seen = known === undefined ? readLeaf(leaf, caUid, at) : { ...known, caCertificateUid: caUid, lastSeenAt: at }
     const others = before.certificates.filter((certificate) => certificate !== known)
     // Notes of one client may be written in another order than that of their connections.
     const certificates = [seen, ...others].sort((a, b) => b.lastSeenAt - a.lastSeenAt).slice(0, certificatesPerClient)
     replace(stage, namespace, clientUid, before, { format: 1, certificates })
+    return known === undefined ? [view, client, seen] : null
   }
 }
 
