@@ -41,7 +41,7 @@ const ready: Plan = { kind: 'ready' }
 /** `secrets` go into the question that is asked and nowhere else. A refusal that is already certain waits for nothing. */
 export function plan(evidence: ConnectEvidence, view: NamespaceView, secrets: ConnectSecrets): Plan {
   if (!hasOtherAuthorities(view)) return ready
-  const route = chooseRoute(evidence, view, readLeaf(evidence), new Trail())
+  const route = chooseRoute(evidence, view, readLeaf(evidence, null), new Trail())
   switch (route.kind) {
     case 'token':
       return evidence.token !== null || secrets.authenticationData === null
@@ -73,7 +73,13 @@ export function authenticate(
   view: NamespaceView,
   context: AuthenticationContext,
 ): Authentication {
-  const decided: Case = { leaf: readLeaf(evidence), evidence, view, context, trail: new Trail() }
+  const decided: Case = {
+    leaf: readLeaf(evidence, context.verdicts ?? null),
+    evidence,
+    view,
+    context,
+    trail: new Trail(),
+  }
   const route = chooseRoute(evidence, view, decided.leaf, decided.trail)
   switch (route.kind) {
     case 'registryClient':
@@ -97,7 +103,13 @@ export function verify(
   view: NamespaceView,
   context: AuthenticationContext,
 ): Authentication {
-  const decided: Case = { leaf: readLeaf(evidence), evidence, view, context, trail: new Trail() }
+  const decided: Case = {
+    leaf: readLeaf(evidence, context.verdicts ?? null),
+    evidence,
+    view,
+    context,
+    trail: new Trail(),
+  }
   if (principal.kind === 'registryClient' && decided.leaf.kind !== 'none') traceLeaf(decided.leaf, decided.trail)
   decided.trail.named(principal.authenticationName, null)
   if (principal.kind !== 'registryClient') return judgeDynamicPrincipal(principal, decided)

@@ -25,12 +25,33 @@ function shown(value: string | readonly string[] | null | undefined): string | n
   return typeof value === 'string' ? printable(value) : printableList(value)
 }
 
+/**
+ * Steps that say the same as long as they are about the same object, which never changes: made once, for devices that
+ * come back (bench: mtls-connect).
+ */
+export class RememberedSteps<Subject extends object> {
+  readonly #steps = new WeakMap<Subject, DecisionStep>()
+
+  of(subject: Subject, make: () => DecisionStep): DecisionStep {
+    let known = this.#steps.get(subject)
+    if (known === undefined) {
+      known = make()
+      this.#steps.set(subject, known)
+    }
+    return known
+  }
+}
+
 /** The steps of one decision while it is being made. */
 export class Trail {
   #steps: DecisionStep[] = []
   #authenticationName: string | null = null
   #nameSource: string | null = null
   #certificateFingerprint: string | null = null
+
+  add(made: DecisionStep): void {
+    this.#steps.push(made)
+  }
 
   passed(name: string, facts?: StepFacts): void {
     this.#steps.push(step(name, 'passed', facts))

@@ -10,7 +10,7 @@ import {
 import type { DecisionCode } from './decision.ts'
 import { acceptsTokens, isTokenMethod, type TokenMethod, tokenMethods } from './dynamic-principal.ts'
 import type { ConnectEvidence } from './evidence.ts'
-import type { Trail } from './explanation.ts'
+import { RememberedSteps, step, type Trail } from './explanation.ts'
 import { codeWithoutLeaf, type Leaf, traceLeaf } from './leaf.ts'
 import { recordedUsername } from './secrets.ts'
 
@@ -182,6 +182,8 @@ function shownNames({ source, names }: PresentedNames, isRegisteredName: boolean
   return names.map((name) => (name.kind === 'unusable' ? `${name.text} (unusable)` : name.text))
 }
 
+const clientSteps = new RememberedSteps<RegisteredClient>()
+
 function found(
   client: RegisteredClient,
   source: string,
@@ -191,5 +193,9 @@ function found(
 ): void {
   trail.named(client.authenticationName, source)
   trail.passed('authenticationName', { presented: names, detail: source })
-  trail.passed('client', { expected: client.authenticationName, detail: `client resource ${client.name}` })
+  trail.add(
+    clientSteps.of(client, () =>
+      step('client', 'passed', { expected: client.authenticationName, detail: `client resource ${client.name}` }),
+    ),
+  )
 }

@@ -3,7 +3,8 @@ import { type Certificate, type CertificateFailure, parseCertificate } from '../
 import { formatDistinguishedName } from '../x509/distinguished-name.ts'
 import type { DecisionCode } from './decision.ts'
 import type { ConnectEvidence } from './evidence.ts'
-import type { Trail } from './explanation.ts'
+import { RememberedSteps, step, type Trail } from './explanation.ts'
+import type { PathVerdicts } from './path-verdicts.ts'
 
 /** The certificate whose key the peer proved to hold, as far as it can be read. */
 export type Leaf =
@@ -15,25 +16,27 @@ export type Leaf =
 const none: Leaf = { kind: 'none', refusedOrigin: null }
 
 /**
- * The reading of a chain as it stands in the evidence, for as long as that is kept: one CONNECT is judged at least
- * twice (bench: mtls-connect). A pure function of the bytes, which nobody changes.
+ * The reading of the evidence that was looked at last, since one CONNECT may be looked at twice. A pure function of the
+ * bytes, which nobody changes.
  */
-const readings = new WeakMap<Uint8Array, Leaf>()
+let last: { readonly der: Uint8Array; readonly leaf: Leaf } | null = null
 
-export function readLeaf(evidence: ConnectEvidence): Leaf {
+/** @param verdicts where the leaves of devices that were accepted before are found already read; null: nothing is remembered */
+export function readLeaf(evidence: ConnectEvidence, verdicts: PathVerdicts | null): Leaf {
   const der = evidence.peerChain[0]
   const { refusedOrigin } = evidence
   if (refusedOrigin != null) return { kind: 'none', refusedOrigin }
   // A plain listener proves no key: whatever claims to be a certificate there is none.
   if (der === undefined || evidence.listener === 'mqtt-tcp') return none
-  const known = readings.get(der)
-  if (known !== undefined) return known
-  const leaf = read(der)
-  readings.set(der, leaf)
+  if (last?.der === der) return last.leaf
+  const leaf = read(der, verdicts)
+  last = { der, leaf }
   return leaf
 }
 
-function read(der: Uint8Array): Leaf {
+function read(der: Uint8Array, verdicts: PathVerdicts | null): Leaf {
+  const known = verdicts?.leaves.find(der)
+  if (known !== undefined) return { kind: 'certificate', certificate: known }
   const parsed = parseCertificate(der)
   if (parsed.ok) return { kind: 'certificate', certificate: parsed.value }
   return { kind: 'malformed', failure: parsed.error, sha256: hash('sha256', der, 'hex') }
@@ -43,6 +46,8 @@ function read(der: Uint8Array): Leaf {
 export function codeWithoutLeaf({ refusedOrigin }: Extract<Leaf, { kind: 'none' }>): DecisionCode {
   return refusedOrigin === null ? 'noCertificate' : 'originNotAllowed'
 }
+
+const certificateSteps = new RememberedSteps<Certificate>()
 
 /** Records what was presented. */
 export function traceLeaf(leaf: Leaf, trail: Trail): void {
@@ -65,10 +70,14 @@ export function traceLeaf(leaf: Leaf, trail: Trail): void {
     case 'certificate': {
       const { certificate } = leaf
       trail.showed(certificate.sha256)
-      trail.passed('certificate', {
-        presented: formatDistinguishedName(certificate.subject),
-        detail: `issued by ${formatDistinguishedName(certificate.issuer)}`,
-      })
+      trail.add(
+        certificateSteps.of(certificate, () =>
+          step('certificate', 'passed', {
+            presented: formatDistinguishedName(certificate.subject),
+            detail: `issued by ${formatDistinguishedName(certificate.issuer)}`,
+          }),
+        ),
+      )
     }
   }
 }

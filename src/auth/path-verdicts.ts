@@ -1,6 +1,7 @@
 import type { UnixSeconds } from '../base/time.ts'
 import { CertificateCache } from '../x509/certificate-cache.ts'
 import type { DecisionCode } from './decision.ts'
+import { RememberedLeaves } from './remembered-leaves.ts'
 
 /** What a path search said, without the certificates it looked at. Text is printable. */
 export type PathVerdict =
@@ -45,6 +46,7 @@ export interface RememberedVerdict {
 export class PathVerdicts {
   /** Sent intermediates, read and verified once for all devices below them; keyed by content. */
   readonly certificates = new CertificateCache()
+  readonly leaves = new RememberedLeaves()
   readonly #valid: Room
   readonly #invalid: Room
 

@@ -1,14 +1,17 @@
 import { formatUnixSeconds, type UnixSeconds, unixSeconds } from '../base/time.ts'
+import type { DecisionStep } from '../ports/events.ts'
 import type { RegisteredClient } from '../registry/view.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import { checkThumbprintCertificate } from '../x509/path.ts'
 import { describePathFailure, judgePath } from './certification-path.ts'
 import { type ClockSkew, defaultSkew } from './context.ts'
 import type { Authentication, DecisionCode } from './decision.ts'
+import { RememberedSteps, step } from './explanation.ts'
 import { codeWithoutLeaf } from './leaf.ts'
 import { accept, always, type Case, refuse } from './outcome.ts'
+import type { PathVerdict } from './path-verdicts.ts'
 import type { Principal } from './principal.ts'
-import { type MatchingScheme, matchField, matchThumbprint } from './validation-scheme.ts'
+import { type FieldMatch, type MatchingScheme, matchField, matchThumbprint } from './validation-scheme.ts'
 
 /**
  * Whether a registered client may be connected with the evidence at hand: state, certificate, dates, then its validation
@@ -23,13 +26,15 @@ export function judgeRegistryClient(client: RegisteredClient, decided: Case): Au
     trail.failed('clientState', { expected: 'Enabled', presented: 'Disabled' })
     return refuse(decided, 'clientDisabled')
   }
-  trail.passed('clientState', { presented: 'Enabled' })
+  trail.add(enabled)
   if (onPlainListener) return onPlain(client, decided)
   if (leaf.kind !== 'certificate') return refuse(decided, 'certificateMalformed')
   return client.validationScheme === 'ThumbprintMatch'
     ? byThumbprint(client, leaf.certificate, decided)
     : byPath(client, client.validationScheme, leaf.certificate, decided)
 }
+
+const enabled = step('clientState', 'passed', { presented: 'Enabled' })
 
 /** The configured identity, judged like any other client but for a certificate (S53). */
 function onPlain(client: RegisteredClient, decided: Case): Authentication {
@@ -89,21 +94,18 @@ function byPath(
   if (verdict === null) {
     trail.skipped('certificationPath', { detail: 'not searched: too many attempts from this address or with this key' })
   } else if (verdict.kind === 'valid') {
-    trail.passed('certificationPath', {
-      expected: `CA certificate ${verdict.caCertificateName}`,
-      presented: verdict.subjects.join(' <- '),
-      detail: `valid until ${formatUnixSeconds(verdict.notAfter)}`,
-    })
+    trail.add(pathSteps.of(verdict, () => pathStep(verdict)))
   } else {
     trail.failed('certificationPath', { ...verdict, detail: verdict.detail ?? verdict.code })
   }
-  const match = matchField(certificate, client, scheme)
-  trail[match.matched ? 'passed' : 'failed']('nameMatch', { ...match, detail: match.detail ?? scheme })
+  const match = compare(certificate, client, scheme)
+  trail.add(match.step)
 
   if (verdict?.kind === 'invalid') return refuse(decided, verdict.code, verdict.provenPath)
   if (dates !== null) return refuse(decided, dates, false)
   if (!match.matched) return refuse(decided, 'nameMismatch', verdict !== null)
   if (verdict === null) return refuse(decided, 'connectRateExceeded', false)
+  context.verdicts?.leaves.add(certificate)
   return accept(decided, {
     principal: principalOf(client),
     method: 'CACertificate',
@@ -113,12 +115,51 @@ function byPath(
   })
 }
 
+const pathSteps = new RememberedSteps<PathVerdict>()
+
+function pathStep(verdict: Extract<PathVerdict, { kind: 'valid' }>): DecisionStep {
+  return step('certificationPath', 'passed', {
+    expected: `CA certificate ${verdict.caCertificateName}`,
+    presented: verdict.subjects.join(' <- '),
+    detail: `valid until ${formatUnixSeconds(verdict.notAfter)}`,
+  })
+}
+
+interface Comparison extends FieldMatch {
+  readonly client: RegisteredClient
+  readonly step: DecisionStep
+}
+
+/** A certificate that is remembered is nearly always compared with the same client; neither ever changes. */
+const comparisons = new WeakMap<Certificate, Comparison>()
+
+function compare(certificate: Certificate, client: RegisteredClient, scheme: MatchingScheme): Comparison {
+  const known = comparisons.get(certificate)
+  if (known?.client === client) return known
+  const match = matchField(certificate, client, scheme)
+  const facts = { ...match, detail: match.detail ?? scheme }
+  const comparison = { ...match, client, step: step('nameMatch', match.matched ? 'passed' : 'failed', facts) }
+  comparisons.set(certificate, comparison)
+  return comparison
+}
+
+const validities = new WeakMap<Certificate, string>()
+
+function validityOf(certificate: Certificate): string {
+  let text = validities.get(certificate)
+  if (text === undefined) {
+    text = `${formatUnixSeconds(certificate.notBefore)} to ${formatUnixSeconds(certificate.notAfter)}`
+    validities.set(certificate, text)
+  }
+  return text
+}
+
 /** Null when the certificate is valid now. */
 function traceDates(certificate: Certificate, { trail, context }: Case, skew: ClockSkew): DecisionCode | null {
   const { now } = context
   const { notBefore, notAfter } = certificate
   const facts = {
-    expected: `${formatUnixSeconds(notBefore)} to ${formatUnixSeconds(notAfter)}`,
+    expected: validityOf(certificate),
     presented: formatUnixSeconds(now),
   }
   if (now < notBefore - skew.notBeforeSeconds) {

@@ -2,6 +2,7 @@ import { authenticate, verify } from '../auth/authenticate.ts'
 import { authorize } from '../auth/authorize.ts'
 import type { Accepted, Refused } from '../auth/decision.ts'
 import type { ConnectEvidence } from '../auth/evidence.ts'
+import { isUnchanged, judgedUnder } from '../auth/judged-under.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import { unixMillis } from '../base/time.ts'
@@ -62,11 +63,13 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     return
   }
 
-  const judged = authenticate(evidence, namespace.view, contextOf(connection, namespace))
+  const context = contextOf(connection, namespace)
+  const judged = authenticate(evidence, namespace.view, context)
   if (judged.outcome === 'refused') {
     answerRefused(connection, packet, { kind: 'decision', refused: judged })
     return
   }
+  const under = judgedUnder(judged.principal, namespace.view, context.now)
   const fault = connectFault(packet, namespace.limits)
   if (fault !== null) {
     if (fault.limit !== null) namespace.limitBites(fault.limit)
@@ -104,7 +107,10 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     answerRefused(connection, packet, unknownNamespace)
     return
   }
-  const again = verify(judged.principal, evidence, namespace.view, contextOf(connection, namespace))
+  const contextNow = contextOf(connection, namespace)
+  const again = isUnchanged(under, judgedUnder(judged.principal, namespace.view, contextNow.now))
+    ? judged
+    : verify(judged.principal, evidence, namespace.view, contextNow)
   if (!connection.isOpen || again.outcome === 'refused') {
     core.sessionEnds.abandon(opened, namespace)
     if (again.outcome === 'refused') answerRefused(connection, packet, { kind: 'decision', refused: again })

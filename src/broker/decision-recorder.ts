@@ -119,8 +119,11 @@ export class DecisionRecorder {
   ): void {
     const { namespace } = peer
     const { explanation, ...decided } = decision
+    const { username } = peer
+    // Who was accepted by the Username is registered by it (bench: mtls-connect).
     const isRegistered =
-      peer.username !== null && namespace?.view.clientByAuthenticationName(peer.username) !== undefined
+      (decided.outcome === 'accepted' && explanation?.nameSource === 'UserName') ||
+      (username !== null && namespace?.view.clientByAuthenticationName(username) !== undefined)
     const record: DecisionFacts = {
       id: this.#random.uid(),
       at: this.#turn.now,
@@ -131,7 +134,7 @@ export class DecisionRecorder {
       serverName: peer.serverName === null ? null : printable(peer.serverName),
       protocol: peer.protocol,
       clientId: recordedClientId(peer.clientId),
-      username: recordedUsername(peer.username, isRegistered),
+      username: recordedUsername(username, isRegistered),
       authenticationName: explanation?.authenticationName ?? null,
       nameSource: explanation?.nameSource ?? null,
       certificateFingerprint: explanation?.certificateFingerprint ?? null,

@@ -107,6 +107,8 @@ class LiveNamespace implements NamespaceView {
   readonly id: NamespaceId
   readonly #store: RegistryStore
   readonly #clients = new GenerationCache<string, RegisteredClient>(cachedClients)
+  /** By names as they were asked for. A name never moves to another client while the one that has it is unchanged. */
+  readonly #byName = new GenerationCache<string, RegisteredClient>(cachedClients)
   #stored: StoredNamespace
   #limits: NamespaceView['limits']
   #rights: Rights | null = null
@@ -202,7 +204,11 @@ class LiveNamespace implements NamespaceView {
   }
 
   clientByAuthenticationName(name: string): RegisteredClient | undefined {
-    return this.#clientByKey(keyByName(this.#store, this.id, name))
+    const known = this.#byName.get(name)
+    if (known !== undefined && this.#clients.get(known.uid) === known) return known
+    const client = this.#clientByKey(keyByName(this.#store, this.id, name))
+    if (client !== undefined) this.#byName.set(name, client)
+    return client
   }
 
   clientBySubjectKey(key: string): RegisteredClient | undefined {

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
-import { house } from './support.ts'
+import type { OpenSession } from '../../src/ports/engine.ts'
+import { type House, house } from './support.ts'
 
 test('a registered client is accepted and its session announced', async () => {
   const home = house()
@@ -64,4 +65,49 @@ test('S60 a record of a refusal does not hold a token that was sent as Client Id
   const text = JSON.stringify(home.broker.operations.decisions(home.namespace.id, 10))
   assert.ok(text.includes('clientNotFound'))
   assert.ok(!text.includes('c2lnbmF0dXJl'), text)
+})
+
+for (const [what, change] of [
+  ['disabled', (home: House) => home.namespace.change('alpha', { enabled: false })],
+  [
+    'given another thumbprint',
+    (home: House) => home.namespace.change('alpha', { allowedThumbprints: ['0'.repeat(64)] }),
+  ],
+  ['deleted', (home: House) => home.namespace.removeClient('alpha')],
+] as const) {
+  test(`S15 a client that is ${what} while its session is being opened is refused`, async () => {
+    const home = house()
+    const { sessions } = home.engine
+    const open = sessions.open.bind(sessions)
+    // The registry changes before CONNACK, and nobody has been told of it yet.
+    Object.assign(sessions, {
+      open: async (request: OpenSession) => {
+        const outcome = await open(request)
+        change(home)
+        return outcome
+      },
+    })
+    const connack = await home.open({ name: 'alpha' }).connect()
+    assert.equal(connack.reasonCode, ReasonCode.NotAuthorized)
+    await home.settle()
+    assert.equal(home.engine.sessions.list({ namespace: home.namespace.id, after: null, limit: 10 }).length, 0)
+  })
+}
+
+test('RFC 5280 4.1.2.5 a certificate that expires while its session is being opened is refused', async () => {
+  const home = house()
+  const { sessions } = home.engine
+  const open = sessions.open.bind(sessions)
+  Object.assign(sessions, {
+    open: async (request: OpenSession) => {
+      const outcome = await open(request)
+      home.clock.stepWall(100 * 365 * 86_400_000)
+      home.clock.turn()
+      return outcome
+    },
+  })
+  const connack = await home.open({ name: 'alpha' }).connect()
+  assert.equal(connack.reasonCode, ReasonCode.NotAuthorized)
+  const [decision] = home.broker.operations.decisions(home.namespace.id, 1)
+  assert.equal(decision?.record.code, 'certificateExpired')
 })

@@ -8,9 +8,11 @@ export const longestKey = 1978
 /** Above this a name of any length is replaced by its hash; fixed parts and a kind byte still fit in front. */
 const longestName = 1800
 
+const uidForm = /^[0-9a-f]{32}$/
+
 /** A uid of 32 hexadecimal digits as its 16 bytes. */
 export function uidBytes(uid: string): Buffer {
-  assert(/^[0-9a-f]{32}$/.test(uid), `not a uid of 32 hexadecimal digits: ${JSON.stringify(uid)}`)
+  if (!uidForm.test(uid)) assert(false, `not a uid of 32 hexadecimal digits: ${JSON.stringify(uid)}`)
   return Buffer.from(uid, 'hex')
 }
 
