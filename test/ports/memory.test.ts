@@ -1,6 +1,9 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
 import { createMemoryWorld } from '../../src/adapters/memory/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import { start, type World } from './contract/world.ts'
+import type { Position } from '../../src/ports/engine.ts'
+import { appending, everything, nodeA, open, settled, start, type World } from './contract/world.ts'
 import { engineContract } from './engine.contract.ts'
 
 for (const clustered of [false, true]) {
@@ -22,3 +25,19 @@ for (const clustered of [false, true]) {
     },
   })
 }
+
+test('memory: an acknowledgement whose write was refused is written with the next one', async () => {
+  const world = createMemoryWorld()
+  const engine = world.engine(nodeA, fakeClock(start).clock)
+  const { record, fence } = await open(engine, 'a')
+  await engine.hot.commit(appending(record.uid, '1', '2', '3'))
+  const [one, two] = await engine.queue.read(record.uid, null, everything)
+  world.fault(nodeA, 'refuse')
+  engine.hot.acknowledgeSoon(fence, two?.position as Position)
+  await settled()
+  assert.equal(engine.queue.size(record.uid).messages, 3)
+  world.fault(nodeA, null)
+  engine.hot.acknowledgeSoon(fence, one?.position as Position)
+  await settled()
+  assert.equal(engine.queue.size(record.uid).messages, 1)
+})

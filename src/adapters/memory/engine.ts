@@ -31,6 +31,8 @@ export interface MemoryWorldOptions {
 interface Acknowledgement {
   readonly fence: Fence
   upTo: Position
+  /** False: its write was refused; the next one takes it along. */
+  isUnderWay: boolean
 }
 
 export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld {
@@ -90,10 +92,18 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
       const waiting = soon.get(fence.session)
       if (waiting !== undefined && waiting.fence.epoch === fence.epoch) {
         if (comparePositions(upTo, waiting.upTo) > 0) waiting.upTo = upTo
+        if (!waiting.isUnderWay) writeSoon(waiting)
         return
       }
-      soon.set(fence.session, { fence, upTo })
-      write(() => flush(fence)).catch(() => {})
+      const acknowledgement = { fence, upTo, isUnderWay: false }
+      soon.set(fence.session, acknowledgement)
+      writeSoon(acknowledgement)
+    }
+    function writeSoon(acknowledgement: Acknowledgement): void {
+      acknowledgement.isUnderWay = true
+      write(() => flush(acknowledgement.fence)).catch(() => {
+        acknowledgement.isUnderWay = false
+      })
     }
     function flush(fence: Fence): void {
       const waiting = soon.get(fence.session)
