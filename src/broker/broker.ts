@@ -18,6 +18,7 @@ import { Connection } from './connection.ts'
 import type { BrokerSettings, Core } from './core.ts'
 import { DecisionRecorder } from './decision-recorder.ts'
 import { Namespaces } from './namespaces.ts'
+import { Openings } from './openings.ts'
 import { BrokerOperations, type Operations } from './operations.ts'
 import { PathWork } from './path-work.ts'
 import { Publishing } from './publish.ts'
@@ -31,6 +32,7 @@ import { StoreHealth } from './store-health.ts'
 import { TimerWheel } from './timers.ts'
 import { Turn } from './turn.ts'
 import { Unconnected } from './unconnected.ts'
+import { Unfinished } from './unfinished.ts'
 import { Wills } from './will.ts'
 
 export interface BrokerParts {
@@ -181,11 +183,13 @@ function build(
     ),
     connections,
     unconnected: new Unconnected(),
+    unfinished: new Unfinished(log),
     connectionGone: (connection) => {
       connections.delete(connection)
       if (connections.size === 0) onEmpty()
     },
   } as Mutable<Core>
+  core.openings = new Openings(core)
   core.sessionEnds = new SessionEnds(core)
   core.wills = new Wills(core)
   core.reaper = new Reaper(core)

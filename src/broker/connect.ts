@@ -248,27 +248,28 @@ async function openSession(
   }
   const holder = holderOf(namespace, request, core)
   holder?.link.waitForTakeover(true)
-  const name = openingName(request)
-  namespace.openings.set(name, connection)
+  const { openings, unfinished } = core
+  openings.begin(connection, request)
   try {
     // What the holder did last is written under its own proof of ownership, which this opening ends.
     if (!(await core.commits.settled()))
       throw new EngineError('unavailable', 'what the session did last is not settled')
-    const outcome = await core.engine.sessions.open(request)
+    const outcome = await openings.open(request)
     if (outcome.kind !== 'opened' || !outcome.present) return outcome
     const rights = core.rights.rightsOf(principal, view)
     const held = subscriptionsOf(outcome.record)
     if (held !== null && grantsOf(rights, held.values(), null) !== null) return outcome
     // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
-    await core.engine.sessions.remove(outcome.record.uid, { epoch: outcome.fence.epoch })
+    const { session, epoch } = outcome.fence
+    await unfinished.do('remove', () => core.engine.sessions.remove(session, { epoch }))
     core.turn.begin()
     core.sessionEnds.takeOver(outcome, namespace)
-    if (namespace.openings.get(name) !== connection) {
+    if (!openings.isLast(connection, request)) {
       // A younger CONNECT of the same client has the session, or is about to: it keeps it.
       connection.end(takenOver)
       return null
     }
-    return await core.engine.sessions.open({ ...request, cleanStart: true, now: core.turn.now })
+    return await openings.open({ ...request, cleanStart: true, now: core.turn.now })
   } catch (error) {
     core.turn.begin()
     core.log.write('error', 'sessionOpenFailed', { error: String(error) })
@@ -281,13 +282,8 @@ async function openSession(
     return null
   } finally {
     holder?.link.waitForTakeover(false)
-    if (namespace.openings.get(name) === connection) namespace.openings.delete(name)
+    openings.end(connection, request)
   }
-}
-
-/** Of a session as one client asks for it: what somebody else asks for under the same name takes nothing from it. */
-function openingName({ clientId, owner }: OpenSession): string {
-  return `${owner.authority} ${owner.uid} ${clientId}`
 }
 
 export function quotasOf({ view, limits }: Namespace): OpenSession['quotas'] {

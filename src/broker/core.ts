@@ -12,6 +12,7 @@ import type { Commits } from './commits.ts'
 import type { Connection } from './connection.ts'
 import type { DecisionRecorder } from './decision-recorder.ts'
 import type { Namespaces } from './namespaces.ts'
+import type { Openings } from './openings.ts'
 import { defaultPathWork, type PathWork, type PathWorkRates } from './path-work.ts'
 import type { Publishing } from './publish.ts'
 import type { PublishRun } from './publish-run.ts'
@@ -23,6 +24,7 @@ import type { StoreHealth } from './store-health.ts'
 import type { TimerWheel } from './timers.ts'
 import type { Turn } from './turn.ts'
 import type { Unconnected } from './unconnected.ts'
+import type { Unfinished } from './unfinished.ts'
 import type { Wills } from './will.ts'
 
 /** Our slice of the configuration. */
@@ -79,7 +81,9 @@ export interface Core {
   readonly run: PublishRun
   readonly decisions: DecisionRecorder
   readonly refusals: RefusalQueue
+  readonly openings: Openings
   readonly sessionEnds: SessionEnds
+  readonly unfinished: Unfinished
   readonly wills: Wills
   readonly reaper: Reaper
   readonly rejudge: Rejudge

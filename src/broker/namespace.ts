@@ -42,8 +42,6 @@ export class Namespace {
   readonly sessions = new SessionTable()
   readonly retained = new RetainedTopics()
   readonly heldRights = new HeldRights()
-  /** The last CONNECT that asks the store for a session, by client and name; gone when it is answered. */
-  readonly openings = new Map<string, object>()
   readonly decisions: DecisionLog
   readonly decided = new DecisionTally()
   readonly limitHits: LimitHits

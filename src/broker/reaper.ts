@@ -58,7 +58,16 @@ export class Reaper {
     this.#cancel = this.#core.clock.setTimer(lookEveryMs, () => {
       this.#core.turn.begin()
       this.look()
+      this.#tryAgain()
       this.#arm()
+    })
+  }
+
+  /** What the store could not be told, or did not answer. */
+  #tryAgain(): void {
+    const { log, openings, unfinished } = this.#core
+    Promise.all([unfinished.retry(), openings.settleDoubts()]).catch((error: unknown) => {
+      log.write('error', 'reaperFailed', { error: String(error) })
     })
   }
 

@@ -219,11 +219,11 @@ export class Rejudge implements Resumable {
       session.link.end({ ...authenticationLost, will: 'discard', endsSession: true })
     }
     namespace.decisions.clear()
-    const { engine, log, sessionEnds } = this.#core
-    sessionEnds
-      .settled()
-      .then(() => engine.purge(namespace.id))
-      .catch((error: unknown) => log.write('error', 'purgeFailed', { error: String(error) }))
+    const { engine, sessionEnds, unfinished } = this.#core
+    void unfinished.do('purge', async () => {
+      await sessionEnds.settled()
+      await engine.purge(namespace.id)
+    })
   }
 
   #onClient(namespace: Namespace, change: ResourceChange): void {
@@ -253,7 +253,7 @@ export class Rejudge implements Resumable {
    * it, so they are looked for among all, a portion at a time; nobody else could use them meanwhile.
    */
   #discardNext(discard: Discard): boolean {
-    const { engine, log, turn } = this.#core
+    const { engine, turn, unfinished } = this.#core
     const { namespace, uid } = discard
     const query = { namespace: namespace.id, after: discard.after, limit: perTurn }
     const page = engine.sessions.list(query)
@@ -261,9 +261,8 @@ export class Rejudge implements Resumable {
       const { owner } = record
       if (owner.authority !== 'registry') continue
       if (uid === null ? namespace.view.clientByUid(owner.uid) !== undefined : owner.uid !== uid) continue
-      engine.sessions
-        .discard(record.uid, 'any', turn.now)
-        .catch((error: unknown) => log.write('error', 'discardFailed', { error: String(error) }))
+      const { now } = turn
+      void unfinished.do('discard', () => engine.sessions.discard(record.uid, 'any', now))
     }
     discard.after = page.at(-1)?.clientId ?? null
     return page.length === perTurn
@@ -349,16 +348,15 @@ export class Rejudge implements Resumable {
 
   /** Offline sessions too: one that holds what is no longer its right is dropped whole (S34). */
   #judgeRights(entry: SessionEntry, namespace: Namespace): void {
-    const { engine, log, rights, turn } = this.#core
+    const { engine, rights, turn, unfinished } = this.#core
     const { online } = entry
     const record = online === null ? engine.sessions.get(entry.uid) : undefined
     const principal = online?.principal ?? (record === undefined ? null : principalOf(namespace, record))
     if (principal === null) {
       // Its client went, and whoever had to discard what is left of it died before (S29).
       if (record?.owner.authority !== 'registry') return
-      engine.sessions
-        .discard(entry.uid, { epoch: record.epoch }, turn.now)
-        .catch((error: unknown) => log.write('error', 'discardFailed', { error: String(error) }))
+      const { now } = turn
+      void unfinished.do('discard', () => engine.sessions.discard(entry.uid, { epoch: record.epoch }, now))
       return
     }
     const current = rights.rightsOf(principal, namespace.view)
@@ -375,9 +373,7 @@ export class Rejudge implements Resumable {
       return
     }
     if (record === undefined) return
-    engine.sessions
-      .remove(entry.uid, { epoch: record.epoch })
-      .catch((error: unknown) => log.write('error', 'removeFailed', { error: String(error) }))
+    void unfinished.do('remove', () => engine.sessions.remove(entry.uid, { epoch: record.epoch }))
   }
 }
 

@@ -1,4 +1,4 @@
-import { EngineError, type OpenOutcome } from '../ports/engine.ts'
+import { EngineError, type Fence, type OpenOutcome, type SessionRecord } from '../ports/engine.ts'
 import { type CloseCause, takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
@@ -9,7 +9,7 @@ type Opened = Extract<OpenOutcome, { kind: 'opened' }>
 /** What becomes of a session when its connection is over: routes, store, will, lifecycle event. */
 export class SessionEnds {
   readonly #core: Core
-  readonly #underWay = new Set<Promise<void>>()
+  readonly #underWay = new Set<Promise<unknown>>()
 
   constructor(core: Core) {
     this.#core = core
@@ -35,22 +35,32 @@ export class SessionEnds {
       reasonCode: cause.reasonCode,
       detail: cause.detail ?? null,
     })
-    if (cause.isFenced !== true) this.#track(this.#close(session, cause))
+    if (cause.isFenced !== true) this.#close(session, cause)
   }
 
   /** CONNACK was not sent although the session was opened: nobody ever used this connection of it. */
   abandon(opened: Opened, namespace: Namespace): void {
     this.takeOver(opened, namespace)
-    const { record, fence } = opened
-    this.#track(
-      this.#core.engine.sessions
-        .close(fence, {
-          now: this.#core.turn.now,
-          expiryIntervalSeconds: opened.present ? record.expiryIntervalSeconds : 0,
-          will: 'discard',
-        })
-        .then(() => undefined),
-    )
+    this.#track(() => this.#closeUnused(opened.fence, opened.record, !opened.present))
+  }
+
+  /** A session that the store thinks is connected, without anybody. @returns false: the store is in trouble */
+  async closeUnused(record: SessionRecord, isNew: boolean): Promise<boolean> {
+    try {
+      await this.#closeUnused({ session: record.uid, epoch: record.epoch }, record, isNew)
+    } catch (error) {
+      return !(error instanceof EngineError && error.retryable)
+    }
+    return true
+  }
+
+  async #closeUnused(fence: Fence, { expiryIntervalSeconds }: SessionRecord, isNew: boolean): Promise<void> {
+    const { engine, turn } = this.#core
+    await engine.sessions.close(fence, {
+      now: turn.now,
+      expiryIntervalSeconds: isNew ? 0 : expiryIntervalSeconds,
+      will: 'discard',
+    })
   }
 
   /** The connection that had the session before ends, and a will that this made due is published soon. */
@@ -78,32 +88,29 @@ export class SessionEnds {
     namespace.sessions.delete(entry.uid)
   }
 
-  async #close(session: OnlineSession, cause: CloseCause): Promise<void> {
+  #close(session: OnlineSession, cause: CloseCause): void {
     const { commits, engine, reaper, turn } = this.#core
     const { fence, record } = session
+    const { now } = turn
     const will = cause.will === 'publish' ? record.will : null
-    // What the session did last is written under its own proof of ownership: the end comes behind it.
-    await commits.ended()
-    if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
-    const { removed } = await engine.sessions.close(fence, {
-      now: turn.now,
-      expiryIntervalSeconds: cause.endsSession === true ? 0 : session.expiryIntervalSeconds,
-      will: will === null ? 'discard' : 'keep',
+    this.#track(async () => {
+      // What the session did last is written under its own proof of ownership: the end comes behind it.
+      await commits.ended()
+      if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
+      const { removed } = await engine.sessions.close(fence, {
+        now,
+        expiryIntervalSeconds: cause.endsSession === true ? 0 : session.expiryIntervalSeconds,
+        will: will === null ? 'discard' : 'keep',
+      })
+      turn.begin()
+      if (will === null) return
+      // [MQTT-3.1.2-10]: at the session's end at the latest; else when its delay is over.
+      if (removed || will.delaySeconds === 0) reaper.look()
     })
-    turn.begin()
-    if (will === null) return
-    // [MQTT-3.1.2-10]: at the session's end at the latest; else when its delay is over.
-    if (removed || will.delaySeconds === 0) reaper.look()
   }
 
-  #track(work: Promise<void>): void {
-    const tracked = work
-      .catch((error: unknown) => {
-        // Fenced: somebody else has the session, and with it the duty to end it.
-        if (error instanceof EngineError && error.code === 'fenced') return
-        this.#core.log.write('error', 'sessionCloseFailed', { error: String(error) })
-      })
-      .finally(() => this.#underWay.delete(tracked))
+  #track(work: () => Promise<unknown>): void {
+    const tracked = this.#core.unfinished.do('sessionClose', work).finally(() => this.#underWay.delete(tracked))
     this.#underWay.add(tracked)
   }
 }

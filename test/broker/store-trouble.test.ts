@@ -103,3 +103,95 @@ test('[MQTT-4.6.0-1] what gathered behind a commit that was given up is dropped 
   assert.deepEqual(subscriber.messages(), ['open/a first', 'open/a third'])
   subscriber.take('PUBACK')
 })
+
+for (const before of ['nothing', 'a session', 'a connection'] as const) {
+  test(`an opening without an answer leaves nobody connected in the store (before it: ${before})`, async () => {
+    const home = house()
+    const { engine, namespace, broker } = home
+    if (before !== 'nothing') {
+      const first = await home.connect(persistent)
+      await first.subscribe('open/#', { qos: 1 })
+      if (before === 'a session') first.peer.reset()
+      await home.settle()
+    }
+    for (const fault of ['refuse', 'loseAnswer', 'loseAnswer', 'refuse'] as const) {
+      home.world.fault(node, fault)
+      assert.equal((await home.open(persistent).connect()).reasonCode, ReasonCode.ServerUnavailable)
+      home.world.fault(node, 'refuse')
+      await home.pass(2_000)
+    }
+    assert.equal(engine.sessions.find(namespace.id, 'alpha')?.node, node)
+    home.world.fault(node, null)
+    await home.pass(2_000)
+    assert.equal(broker.operations.stats().namespaces[0]?.online, 0)
+    if (before === 'nothing') {
+      // What nobody was told of is gone, and its name with it.
+      assert.equal(engine.sessions.find(namespace.id, 'alpha'), undefined)
+      await home.connect({ ...persistent, name: 'beta', clientId: 'alpha' })
+    } else {
+      assert.equal(engine.sessions.find(namespace.id, 'alpha')?.node, null)
+      const { sessionPresent } = await home.open(persistent).connect()
+      assert.equal(sessionPresent, true)
+    }
+  })
+}
+
+test('an opening without an answer ends nothing that a later CONNECT has got', async () => {
+  const home = house()
+  home.world.fault(node, 'loseAnswer')
+  await home.open(persistent).connect()
+  home.world.fault(node, null)
+  const client = await home.connect(persistent)
+  await home.pass(5_000)
+  assert.equal(client.peer.ended, null)
+  client.peer.reset()
+  home.world.fault(node, 'refuse')
+  await home.pass(5_000)
+  home.world.fault(node, null)
+  await home.pass(5_000)
+  assert.equal(home.engine.sessions.find(home.namespace.id, 'alpha')?.node, null)
+})
+
+test('[MQTT-3.1.2-8] the end of a connection that the store refused is written when it can be: will, expiry and all', async () => {
+  const home = house()
+  const witness = await home.connect({ name: 'beta' })
+  await witness.subscribe('open/#')
+  const client = await home.connect({
+    ...persistent,
+    properties: { sessionExpiryIntervalSeconds: 30 },
+    will: { topicName: 'open/will', payload: Buffer.from('gone'), qos: 0, retain: false, properties: {} },
+  })
+  home.world.fault(node, 'refuse')
+  client.peer.reset()
+  await home.pass(20_000)
+  assert.deepEqual(witness.messages(), [])
+  home.world.fault(node, null)
+  await home.pass(2_000)
+  assert.deepEqual(witness.messages(), ['open/will gone'])
+  assert.notEqual(home.engine.sessions.find(home.namespace.id, 'alpha'), undefined)
+  // Thirty seconds after the end of the connection, not after the end of the trouble.
+  await home.pass(10_000)
+  assert.equal(home.engine.sessions.find(home.namespace.id, 'alpha'), undefined)
+})
+
+test('[S29] [S34] what a deleted client or a lost right leaves in a store in trouble goes when it can be written', async () => {
+  const home = house()
+  for (const name of ['alpha', 'beta']) {
+    const client = await home.connect({ ...persistent, name })
+    await client.subscribe('open/#', { qos: 1 })
+    client.peer.reset()
+  }
+  await home.settle()
+  home.world.fault(node, 'refuse')
+  home.namespace.removeClient('alpha')
+  home.changed({ type: 'clients', name: 'alpha', change: 'deleted' })
+  home.namespace.unbind('$all-Subscriber-open')
+  home.changed({ type: 'permissionBindings', name: '$all-Subscriber-open', change: 'deleted' })
+  await home.pass(5_000)
+  assert.equal(home.broker.operations.stats().namespaces[0]?.subscriptions, 2)
+  home.world.fault(node, null)
+  await home.pass(2_000)
+  assert.equal(home.broker.operations.stats().namespaces[0]?.subscriptions, 0)
+  assert.notEqual(home.engine.sessions.find(home.namespace.id, 'alpha'), undefined, 'its name stays reserved')
+  assert.equal(home.engine.sessions.find(home.namespace.id, 'beta'), undefined)
+})

@@ -356,8 +356,9 @@ class Simulation {
       device.link?.peer.stall(false)
       for (const ghost of device.ghosts) ghost.peer.reset()
     }
-    await this.#world.clock.settle()
+    await this.#world.clock.run(2_000)
     this.#check()
+    this.#judgeConnected()
     for (let round = 0; round < quiescenceRounds; round++) {
       for (const device of this.#devices) if (device.link === null) device.connect(lastWish)
       const before = this.ledger.deliveries
@@ -374,6 +375,20 @@ class Simulation {
     }
     this.ledger.judgeOwed()
     await this.#leaveNothing()
+  }
+
+  /** Whatever went wrong between broker and store: nobody is left connected there who is not here. */
+  #judgeConnected(): void {
+    const { broker, namespaces } = this.#world
+    for (const { id, name } of namespaces) {
+      for (const { record, online } of broker.operations.sessions({ namespace: id, after: null, limit: 1_000 })) {
+        must(
+          (record.node !== null) === online,
+          'who is connected for the store is connected',
+          () => `${record.clientId} in ${name} is ${online ? 'connected' : 'not'}`,
+        )
+      }
+    }
   }
 
   #stuck(): string {
