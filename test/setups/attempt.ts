@@ -39,7 +39,7 @@ export async function attempt(
 async function open(
   broker: RunningBroker,
   { namespace, other }: { readonly namespace: string; readonly other: string },
-  { shows, serverName = 'of the namespace', door = 'tls' }: Client,
+  { shows, serverName = 'of the namespace', door = 'tls', origin }: Client,
   { tls, mqtt }: Run,
 ): Promise<MqttPeer | null> {
   const names = {
@@ -54,6 +54,7 @@ async function open(
   const options: ConnectionOptions = door === 'tls' ? {} : { minVersion: 'TLSv1.1', maxVersion: 'TLSv1.1' }
   const choice = { serverName: names[serverName], identity: shows, tls, options }
   try {
+    if (origin !== undefined) return await MqttPeer.overWebSocket(broker.wss, choice, origin, mqtt)
     return await MqttPeer.overTls(broker.mqtts, choice, mqtt)
   } catch {
     return null

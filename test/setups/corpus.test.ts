@@ -249,7 +249,6 @@ const elsewhere: Readonly<Partial<Record<DecisionCode, string>>> = {
   identityConflict: 'tokens and webhooks',
   webhookDenied: 'webhooks',
   webhookUnavailable: 'webhooks',
-  originNotAllowed: 'WebSocket',
 }
 
 test('the corpus has a set-up for every code of certificates, sessions and rights', () => {

@@ -1,5 +1,5 @@
 import { authority, key } from '../x509/kit.ts'
-import { bothVersions, configure, issued, onlyMqtt5, registerCa, registerClient, type Setup } from './setup.ts'
+import { bothVersions, configure, issued, onlyMqtt5, policy, registerCa, registerClient, type Setup } from './setup.ts'
 
 /** What goes wrong before or beside the certificate: host, port, protocol, and what else a CONNECT can carry. */
 
@@ -52,6 +52,15 @@ export const doors: readonly Setup[] = [
     code: 'authenticationMethodUnsupported',
     shows: { step: 'authenticationMethod', presented: 'OAUTH2-JWT' },
     remedy: { client: { runs: bothVersions, authenticationMethod: undefined } },
+  },
+  {
+    name: 'a web page of another host connects with the certificate of the browser',
+    registry: usual,
+    client: { shows: press, username, origin: 'https://dashboard.example' },
+    code: 'originNotAllowed',
+    shows: { step: 'origin', expected: /allowedOrigins/, presented: 'https://dashboard.example' },
+    explain: { cannotKnow: 'a dry run is asked by no web page', says: 'accepted' },
+    remedy: { change: [policy({ allowedOrigins: ['https://dashboard.example'] })] },
   },
   {
     name: 'plain MQTT is sent to the port of TLS',

@@ -58,6 +58,8 @@ export interface Client {
   /** Default: that of the namespace. */
   readonly serverName?: ServerName
   readonly door?: 'tls' | 'plain TCP' | 'TLS 1.1'
+  /** Over WebSocket, from a page of this origin. */
+  readonly origin?: string
   readonly keepsSession?: boolean
   /** Default: TLS 1.3 with MQTT 5, and TLS 1.2 with MQTT 3.1.1. */
   readonly runs?: readonly Run[]

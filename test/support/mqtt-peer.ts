@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict'
 import type { KeyObject } from 'node:crypto'
 import { once } from 'node:events'
-import { connect as connectPlain, type Socket } from 'node:net'
+import { connect as connectPlain } from 'node:net'
+import type { Duplex } from 'node:stream'
 import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'node:tls'
+import WebSocket, { createWebSocketStream } from 'ws'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { encodePacket } from '../../src/mqtt/encode.ts'
 import { Framer } from '../../src/mqtt/framer.ts'
@@ -49,37 +51,46 @@ export function connectPacket(version: ProtocolVersion, fields: Partial<ConnectP
 
 /** An MQTT client that says exactly what it is told, over a real socket. */
 export class MqttPeer {
-  readonly socket: Socket
+  readonly socket: Duplex
   readonly #version: ProtocolVersion
   readonly #framer = new Framer(1 << 20)
   readonly #packets: Packet[] = []
   #waiting: (() => void) | null = null
   #ended = false
 
-  constructor(socket: Socket, version: ProtocolVersion) {
+  constructor(socket: Duplex, version: ProtocolVersion) {
     this.socket = socket
     this.#version = version
     socket.on('data', (chunk) => this.#read(chunk))
     socket.on('error', () => this.#end())
+    socket.on('end', () => this.#end())
     socket.on('close', () => this.#end())
   }
 
   /** @throws what the TLS library says when there is no handshake */
   static async overTls(address: Address, choice: TlsChoice, version: ProtocolVersion): Promise<MqttPeer> {
-    const { serverName, identity, tls, options } = choice
-    const socket: TLSSocket = connectTls({
-      ...address,
-      ...(serverName === null ? { servername: '' } : { servername: serverName }),
-      ...(identity === null ? {} : credentials(identity)),
-      minVersion: tls,
-      maxVersion: tls,
-      // Keys and hashes below today's policy are the broker's to refuse, not this library's.
-      ciphers: 'DEFAULT@SECLEVEL=0',
-      rejectUnauthorized: false,
-      ...options,
-    })
+    const socket: TLSSocket = connectTls({ ...address, ...optionsOf(choice) })
     const peer = new MqttPeer(socket, version)
     await once(socket, 'secureConnect')
+    return peer
+  }
+
+  /** @param origin what a browser would say about the page that asks; null: no browser */
+  static async overWebSocket(
+    { host, port }: Address,
+    choice: TlsChoice,
+    origin: string | null,
+    version: ProtocolVersion,
+  ): Promise<MqttPeer> {
+    const server = choice.serverName ?? host
+    const socket = new WebSocket(`wss://${host}:${port}/mqtt`, ['mqtt'], {
+      ...optionsOf(choice),
+      headers: { host: `${server}:${port}` },
+      ...(origin === null ? {} : { origin }),
+      perMessageDeflate: false,
+    })
+    const peer = new MqttPeer(createWebSocketStream(socket), version)
+    await once(socket, 'open')
     return peer
   }
 
@@ -152,6 +163,19 @@ export class MqttPeer {
   #wake(): void {
     this.#waiting?.()
     this.#waiting = null
+  }
+}
+
+function optionsOf({ serverName, identity, tls, options }: TlsChoice): ConnectionOptions {
+  return {
+    servername: serverName ?? '',
+    ...(identity === null ? {} : credentials(identity)),
+    minVersion: tls,
+    maxVersion: tls,
+    // Keys and hashes below today's policy are the broker's to refuse, not this library's.
+    ciphers: 'DEFAULT@SECLEVEL=0',
+    rejectUnauthorized: false,
+    ...options,
   }
 }
 

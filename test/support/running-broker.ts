@@ -35,6 +35,7 @@ export interface Reply {
 export interface RunningBroker {
   readonly mqtts: Address
   readonly https: Address
+  readonly wss: Address
   readonly caFile: string
   readonly dataDirectory: string
   /** Environment of a command line that finds the broker. */
@@ -66,7 +67,13 @@ export async function runBroker(
   const config = readConfig('serve', {
     flags: {
       ...{ dataDir: 'data', readyFile: 'ready.json', logLevel: 'error', domain },
-      ...{ mqtts: '127.0.0.1:0', https: '127.0.0.1:0', wss: 'off', tlsCert: files.certificate, tlsKey: files.key },
+      ...{
+        mqtts: '127.0.0.1:0',
+        https: '127.0.0.1:0',
+        wss: '127.0.0.1:0',
+        tlsCert: files.certificate,
+        tlsKey: files.key,
+      },
       ...{ handshakeRatePerAddress: '0', handshakeRate: '0' },
       ...options,
     },
@@ -84,8 +91,8 @@ export async function runBroker(
     metrics: createMetrics(),
     openEngine: async (node) => createMemoryWorld().engine(node, clock),
   })
-  const { mqtts, https, tokenFile } = running.ready
-  assert.ok(mqtts !== null && https !== null)
+  const { mqtts, https, wss, tokenFile } = running.ready
+  assert.ok(mqtts !== null && https !== null && wss !== null)
   const token = readFileSync(tokenFile, 'utf8').trim()
   const agent = new Agent({ ca: readFileSync(files.ca), keepAlive: true, servername: 'localhost' })
   const call: RunningBroker['call'] = async (method, path, body) => {
@@ -98,6 +105,7 @@ export async function runBroker(
   return {
     mqtts,
     https,
+    wss,
     caFile: files.ca,
     dataDirectory: join(directory, 'data'),
     environment: {
