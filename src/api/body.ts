@@ -19,13 +19,14 @@ export async function readBody(
     return err(armError(400, 'InvalidRequestContent', 'The request has no content. Send a JSON document.'))
   }
   if (body === undefined) return ok(undefined)
+  if (body.form === 'octets') return ok(bytes)
   let text: string
   try {
     text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
   } catch {
     return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
   }
-  if (body.text === true) return ok(text)
+  if (body.form === 'text') return ok(text)
   const parsed = await parts.registry.inSlices(parseJsonSteps(text, body.dialect ?? 'json'))
   if (!parsed.ok) {
     const { line, column, message } = parsed.error

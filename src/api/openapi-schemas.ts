@@ -16,6 +16,7 @@ const oneOf = (...values: readonly string[]): Schema => ({ type: 'string', enum:
 const map = (values: Schema): Schema => ({ type: 'object', additionalProperties: values })
 const refer = (name: string): Schema => ({ $ref: `#/components/schemas/${name}` })
 const readOnly = (schema: Schema): Schema => ({ ...schema, readOnly: true })
+const writeOnly = (schema: Schema, description: string): Schema => ({ ...schema, writeOnly: true, description })
 const described = (schema: Schema, description: string): Schema => ({ ...schema, description })
 
 const sealgate = described(
@@ -146,6 +147,38 @@ const resources: Readonly<Record<string, Schema>> = {
     {},
     ['clientGroupName', 'topicSpaceName', 'permission'],
   ),
+  DenyEntry: resource({
+    description: text,
+    encodedCertificate: writeOnly(
+      text,
+      'The certificate to deny; it is kept as issuer and serial number, certificate and key.',
+    ),
+    certificateFingerprint: writeOnly(text, 'SHA-256 of a certificate that a client was accepted with.'),
+    caCertificateName: writeOnly(text, 'The registered CA that gave the serial number.'),
+    encodedIssuerCertificate: writeOnly(text, 'The CA that gave the serial number, where it is not registered.'),
+    certificateSubject: described(text, 'For people; nothing is compared with it.'),
+    certificateIssuer: described(text, 'For people; nothing is compared with it.'),
+    issuerSha256: described(text, "SHA-256 of the issuer's name as encoded."),
+    serialNumber: described(text, 'Hexadecimal: 0x4be1, 4b:e1 or 4BE1; digits alone need 0x or colons.'),
+    tbsCertificateSha256: described(text, 'SHA-256 of TBSCertificate.'),
+    publicKeySha256: described(text, 'SHA-256 of SubjectPublicKeyInfo: every certificate of this key.'),
+  }),
+  RevocationList: resource({
+    description: text,
+    encodedRevocationList: writeOnly(
+      text,
+      'PEM or base64 of DER; left out, the stored list stays. Large ones: upload.',
+    ),
+    allowOlder: writeOnly(flag, 'Also when the list in use is newer.'),
+    encodedIssuerCertificate: described(text, 'The CA that signed the list; needed where it is not registered.'),
+    issuer: readOnly(text),
+    thisUpdateInUtc: readOnly(time),
+    nextUpdateInUtc: readOnly(nullable(time)),
+    crlNumber: readOnly(nullable(text)),
+    revokedCertificates: readOnly(whole),
+    sha256: readOnly(text),
+    octets: readOnly(whole),
+  }),
 }
 
 const pages = Object.fromEntries(
@@ -228,6 +261,7 @@ const around: Readonly<Record<string, Schema>> = {
     properties: readOnly(object({ provisioningState: text })),
   }),
   Generic: { type: 'object' },
+  Octets: { type: 'string', format: 'binary' },
   EmptyList: object({ value: { type: 'array', maxItems: 0 } }),
   Metadata: { type: 'object' },
   Template: described({ type: 'object' }, 'A template of Azure Resource Manager.'),

@@ -26,6 +26,12 @@ export function openApiDocument(routes: readonly Route[], version: string): Read
   }
 }
 
+const mediaTypes = {
+  json: 'application/json',
+  text: 'application/x-www-form-urlencoded',
+  octets: 'application/octet-stream',
+} as const
+
 function operationOf(route: Route): Readonly<Record<string, unknown>> {
   const { id, summary, tag, access, body, query = [], apiVersion, answers } = route
   const parameters = [
@@ -55,7 +61,7 @@ function operationOf(route: Route): Readonly<Record<string, unknown>> {
           requestBody: {
             required: body.required,
             content: {
-              [body.text === true ? 'application/x-www-form-urlencoded' : 'application/json']: {
+              [mediaTypes[body.form ?? 'json']]: {
                 schema: { $ref: `#/components/schemas/${body.schema}` },
               },
             },

@@ -57,6 +57,8 @@ export interface ApiLimits {
   /** Bytes of a request's body; templates have a limit of their own. */
   readonly bodyBytes: number
   readonly templateBytes: number
+  /** Of a revocation list as it is uploaded; PEM is longer than what it holds. */
+  readonly listBytes: number
   /** Of the form that anybody may send to the token endpoint. */
   readonly formBytes: number
   /** From the first byte of a request to the last one of its headers, and of its body. */
@@ -82,6 +84,7 @@ export interface ApiLimits {
 export const defaultLimits: ApiLimits = {
   bodyBytes: 4 * 1_048_576,
   templateBytes: 25 * 1_048_576,
+  listBytes: 48 * 1_048_576,
   formBytes: 16_384,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,

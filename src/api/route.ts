@@ -47,9 +47,9 @@ export interface Body {
   /** False: the request may have none. */
   readonly required: boolean
   readonly dialect?: JsonDialect
-  readonly limit?: 'templateBytes' | 'formBytes'
-  /** The raw text is wanted (forms). */
-  readonly text?: true
+  readonly limit?: 'templateBytes' | 'formBytes' | 'listBytes'
+  /** Not JSON: the raw text or the octets are wanted. */
+  readonly form?: 'text' | 'octets'
 }
 
 /** One request that passed routing, access and parsing. */
@@ -58,7 +58,7 @@ export interface Call {
   readonly params: Readonly<Record<string, string>>
   readonly query: Query
   readonly headers: Readonly<Record<string, string | readonly string[] | undefined>>
-  /** Parsed JSON, or the text of a form; undefined: no body. */
+  /** Parsed JSON, the text of a form, or octets; undefined: no body. */
   readonly body: unknown
   /** Null on open routes. */
   readonly caller: Caller | null

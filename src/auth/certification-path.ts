@@ -61,10 +61,12 @@ function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion
     accepted: new Set(accepted.map(({ certificate }) => certificate)),
     now,
     skew,
+    revocation: view.revocation,
     ...(verdicts === null ? {} : { cache: verdicts.certificates }),
   })
   if (!found.ok) return { ...describePathFailure(found.error, registered), provenPath: found.error.provenPath }
   const { anchor, certificates, notAfter } = found.value
+  const { revocation } = view
   const ca = accepted.find(({ certificate }) => certificate === anchor)
   assert(ca !== undefined, 'a path ends at an accepted CA certificate')
   return {
@@ -72,6 +74,8 @@ function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion
     caCertificateName: ca.name,
     restsOn: registered.filter(({ certificate }) => certificates.includes(certificate)).map(({ name }) => name),
     notAfter,
+    freshUntil: revocation.freshUntil(certificates.slice(0, -1)),
+    revocation: revocation.account(certificates, now),
     subjects: certificates.map(({ subject }) => printable(formatDistinguishedName(subject), 128)),
   }
 }
@@ -142,6 +146,7 @@ function unchangedAround({ leaf, sent, view, now, skew, verdicts }: PathQuestion
   }
   consider(leaf)
   for (const { certificate } of view.caCertificates()) consider(certificate)
+  for (const instant of view.revocation.turns()) turnAt(instant)
   for (const der of sent) {
     const parsed = verdicts === null ? parseCertificate(der) : verdicts.certificates.read(der)
     if (parsed.ok) consider(parsed.value)

@@ -12,6 +12,10 @@ export type PathVerdict =
       readonly restsOn: readonly string[]
       /** The last second at which every certificate of the path is valid. */
       readonly notAfter: UnixSeconds
+      /** The last second before a revocation list that the path needs is stale; null: it needs none. */
+      readonly freshUntil: UnixSeconds | null
+      /** What was asked about revocation, printable; null: there was nothing to ask. */
+      readonly revocation: string | null
       /** Leaf first, anchor last. */
       readonly subjects: readonly string[]
     }

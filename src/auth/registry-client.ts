@@ -6,7 +6,7 @@ import { checkThumbprintCertificate } from '../x509/path.ts'
 import { describePathFailure, judgePath } from './certification-path.ts'
 import { type ClockSkew, defaultSkew } from './context.ts'
 import type { Authentication, DecisionCode } from './decision.ts'
-import { RememberedSteps, step } from './explanation.ts'
+import { RememberedSteps, step, type Trail } from './explanation.ts'
 import { codeWithoutLeaf } from './leaf.ts'
 import { accept, always, type Case, refuse } from './outcome.ts'
 import type { PathVerdict } from './path-verdicts.ts'
@@ -51,23 +51,25 @@ function onPlain(client: RegisteredClient, decided: Case): Authentication {
 }
 
 function byThumbprint(client: RegisteredClient, certificate: Certificate, decided: Case): Authentication {
-  const { trail, context } = decided
+  const { trail, context, view } = decided
   const skew = context.skew ?? defaultSkew
   const dates = traceDates(certificate, decided, skew)
   const match = matchThumbprint(certificate, client, decided.view.limits.allowSha1Thumbprints)
   trail[match.matched ? 'passed' : 'failed']('thumbprint', match)
   if (dates !== null) return refuse(decided, dates, match.matched ? true : null)
   if (!match.matched) return refuse(decided, 'thumbprintMismatch')
-  const failure = checkThumbprintCertificate(certificate, context.now, skew)
+  const { revocation } = view
+  const failure = checkThumbprintCertificate(certificate, context.now, skew, revocation)
   if (failure !== null) {
     const { code, ...facts } = describePathFailure(failure, [])
-    trail.failed('certificateStrength', facts)
+    trail.failed(isAboutRevocation(code) ? 'revocation' : 'certificateStrength', facts)
     return refuse(decided, code, true)
   }
+  traceRevocation(revocation.account([certificate], context.now), trail)
   return accept(decided, {
     principal: principalOf(client),
     method: 'CertificateThumbprintMatch',
-    validUntil: firstSecondAfter(certificate.notAfter, skew),
+    validUntil: firstSecondAfter(certificate.notAfter, skew, revocation.freshUntil([certificate])),
     caCertificateName: null,
   })
 }
@@ -95,8 +97,10 @@ function byPath(
     trail.skipped('certificationPath', { detail: 'not searched: too many attempts from this address or with this key' })
   } else if (verdict.kind === 'valid') {
     trail.add(pathSteps.of(verdict, () => pathStep(verdict)))
+    traceRevocation(verdict.revocation, trail)
   } else {
-    trail.failed('certificationPath', { ...verdict, detail: verdict.detail ?? verdict.code })
+    const name = isAboutRevocation(verdict.code) ? 'revocation' : 'certificationPath'
+    trail.failed(name, { ...verdict, detail: verdict.detail ?? verdict.code })
   }
   const match = compare(certificate, client, scheme)
   trail.add(match.step)
@@ -109,7 +113,7 @@ function byPath(
   return accept(decided, {
     principal: principalOf(client),
     method: 'CACertificate',
-    validUntil: firstSecondAfter(verdict.notAfter, skew),
+    validUntil: firstSecondAfter(verdict.notAfter, skew, verdict.freshUntil),
     caCertificateName: verdict.caCertificateName,
     restsOn: verdict.restsOn,
   })
@@ -175,8 +179,18 @@ function traceDates(certificate: Certificate, { trail, context }: Case, skew: Cl
 }
 
 /** RFC 5280 4.1.2.5: notAfter is the last second at which the certificate is valid. */
-function firstSecondAfter(notAfter: UnixSeconds, skew: ClockSkew): UnixSeconds {
-  return unixSeconds(notAfter + skew.notAfterSeconds + 1)
+function firstSecondAfter(notAfter: UnixSeconds, skew: ClockSkew, freshUntil: UnixSeconds | null): UnixSeconds {
+  const expired = notAfter + skew.notAfterSeconds + 1
+  return unixSeconds(freshUntil === null ? expired : Math.min(expired, freshUntil + 1))
+}
+
+function isAboutRevocation(code: DecisionCode): boolean {
+  return code === 'certificateRevoked' || code === 'revocationUnknown'
+}
+
+/** Where a deny list or a revocation list was asked, the record says which and of when. */
+function traceRevocation(account: string | null, trail: Trail): void {
+  if (account !== null) trail.passed('revocation', { presented: account })
 }
 
 function principalOf({ uid, authenticationName, foldedName }: RegisteredClient): Principal {

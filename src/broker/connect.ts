@@ -4,6 +4,7 @@ import type { Accepted, Refused } from '../auth/decision.ts'
 import type { ConnectEvidence } from '../auth/evidence.ts'
 import { isUnchanged, judgedUnder } from '../auth/judged-under.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
+import { certificatesBehind } from '../auth/revoked.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
@@ -80,7 +81,7 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     answerRefused(connection, packet, { kind: 'decision', refused: nameRefusal(judged, packet.clientId) })
     return
   }
-  const will = willOf(connection, namespace, packet, judged)
+  const will = willOf(connection, namespace, packet, judged, evidence)
   if (will.outcome === 'refused') {
     answerRefused(connection, packet, { kind: 'decision', refused: will.refused })
     return
@@ -172,14 +173,21 @@ type WillOutcome =
   | { readonly outcome: 'refused'; readonly refused: Refused }
 
 /** A will needs its right now and again when it is due (S37). */
-function willOf(connection: Connection, namespace: Namespace, packet: ConnectPacket, accepted: Accepted): WillOutcome {
+function willOf(
+  connection: Connection,
+  namespace: Namespace,
+  packet: ConnectPacket,
+  accepted: Accepted,
+  evidence: ConnectEvidence,
+): WillOutcome {
   const { core } = connection
   const { will } = packet
   if (will === null) return { outcome: 'ok', stored: null, topicName: null }
   const judged = judgeWillTopic(core, namespace, accepted, will.topicName)
   if (!judged.ok) return { outcome: 'refused', refused: judged.error }
   const owner = sessionOwnerOf(accepted.principal)
-  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner), topicName: judged.value }
+  const chain = certificatesBehind(evidence, accepted, namespace.view)
+  return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner, chain), topicName: judged.value }
 }
 
 export function judgeWillTopic(

@@ -10,6 +10,7 @@ import type { CloseCause } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { grantsOf } from './held-rights.ts'
 import type { Namespace } from './namespace.ts'
+import { RevocationSieve } from './revocation-sieve.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
 import { TimerWheel, WheelEntry } from './timers.ts'
@@ -70,6 +71,7 @@ export class Rejudge implements Resumable {
   readonly #sessions = new Set<OnlineSession>()
   readonly #entries = new Map<SessionEntry, Namespace>()
   readonly #discards: Discard[] = []
+  readonly #sieve: RevocationSieve
   #isScheduled = false
   /** Wall clock less the clock that only runs. */
   #offsetMs: number
@@ -82,6 +84,7 @@ export class Rejudge implements Resumable {
       core.turn.begin()
       this.#queue([session])
     }
+    this.#sieve = new RevocationSieve(core, (sessions) => this.#queue(sessions))
     this.#expiry = new TimerWheel(clock, onDue, {
       ...expiryGrain,
       startMs: clock.monotonicMs() - (clock.now() % 1_000) + afterSecondMs,
@@ -206,9 +209,11 @@ export class Rejudge implements Resumable {
         case 'permissionBindings':
           this.#queueEntries(namespace, namespace.heldRights.restingOn(change.type, change.name))
           break
-        default:
-          // A list that may deny anybody: everybody is judged, a portion at a time.
-          this.#queue(namespace.sessions.online())
+        case 'sealgateDenyEntries':
+        case 'sealgateRevocationLists':
+          // Whoever takes an entry or a list away costs nobody anything.
+          if (change.change !== 'deleted') this.#sieve.start(namespace)
+          break
       }
     }
   }

@@ -1,8 +1,10 @@
-import { authorize } from '../auth/authorize.ts'
+import { authorize, type Denied } from '../auth/authorize.ts'
+import { step } from '../auth/explanation.ts'
 import type { Principal } from '../auth/principal.ts'
 import { remedyFor } from '../auth/remedy.ts'
+import { revocationAmong } from '../auth/revoked.ts'
 import { assert } from '../base/assert.ts'
-import type { UnixMillis } from '../base/time.ts'
+import { toUnixSeconds, type UnixMillis } from '../base/time.ts'
 import { encodePacket } from '../mqtt/encode.ts'
 import type { Will } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
@@ -12,6 +14,7 @@ import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
 import type { PublishOrigin } from './publish.ts'
 import { encodeStoredMessage, readStoredMessage, readStoredPublish } from './stored-message.ts'
+import { encodeStoredWill, readStoredWill } from './stored-will.ts'
 
 /** Wills from CONNECT to their publication. When they are due the store knows (`reaper.ts`). */
 export class Wills {
@@ -22,8 +25,12 @@ export class Wills {
     this.#core = core
   }
 
-  /** The will as the store keeps it. The longest delay is the namespace's. */
-  encode(will: Will, namespace: Namespace, owner: SessionOwner): StoredWill {
+  /**
+   * The will as the store keeps it, with the certificates of its client. The longest delay is the namespace's.
+   *
+   * @param chain DER, as CONNECT saw them
+   */
+  encode(will: Will, namespace: Namespace, owner: SessionOwner, chain: readonly Uint8Array[]): StoredWill {
     const { willDelayIntervalSeconds = 0, ...properties } = will.properties
     const frame = encodePacket(
       {
@@ -44,7 +51,10 @@ export class Wills {
     assert(failure === null, 'what was encoded can be read')
     const longest = namespace.limits.maximumWillDelaySeconds
     return {
-      body: encodeStoredMessage(this.#view, null, will.qos, will.retain, owner, this.#core.turn.now),
+      body: encodeStoredWill(
+        chain,
+        encodeStoredMessage(this.#view, null, will.qos, will.retain, owner, this.#core.turn.now),
+      ),
       delaySeconds: longest === null ? willDelayIntervalSeconds : Math.min(willDelayIntervalSeconds, longest),
     }
   }
@@ -58,8 +68,9 @@ export class Wills {
   publish(namespace: Namespace, record: SessionRecord, will: StoredWill, dueAt: UnixMillis): Promise<boolean> {
     const core = this.#core
     const view = this.#view
-    const { qos, retain } = readStoredMessage(will.body)
-    readStoredPublish(will.body, view)
+    const { chain, message } = readStoredWill(will.body)
+    const { qos, retain } = readStoredMessage(message)
+    readStoredPublish(message, view)
     const parsed = parseTopicName(decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd) ?? '')
     assert(parsed.ok, 'the topic of a will was parsed at CONNECT')
     const topicName = parsed.value
@@ -67,7 +78,8 @@ export class Wills {
     const denied =
       principal === null
         ? { steps: [], remedy: remedyFor('willNotAuthorized') }
-        : deniedBy(authorize(core.rights.rightsOf(principal, namespace.view), 'will', topicName))
+        : (revokedBy(namespace, chain, core.turn.now) ??
+          deniedBy(authorize(core.rights.rightsOf(principal, namespace.view), 'will', topicName)))
     if (denied !== null) {
       core.decisions.refused(
         {
@@ -105,10 +117,19 @@ export class Wills {
   }
 }
 
-function deniedBy(
-  authorization: ReturnType<typeof authorize>,
-): Extract<ReturnType<typeof authorize>, { outcome: 'denied' }> | null {
+type Denial = Pick<Denied, 'steps' | 'remedy'>
+
+function deniedBy(authorization: ReturnType<typeof authorize>): Denial | null {
   return authorization.outcome === 'denied' ? authorization : null
+}
+
+/** A will is planted for the moment of eviction: the certificates that it was brought with have to be good then (S37). */
+function revokedBy(namespace: Namespace, chain: readonly Uint8Array[], now: UnixMillis): Denial | null {
+  const { view, limits } = namespace
+  if (limits.willOnRevocation === 'publish') return null
+  const presented = revocationAmong(chain, view, toUnixSeconds(now))
+  if (presented === null) return null
+  return { steps: [step('revocation', 'failed', { presented })], remedy: remedyFor('willNotAuthorized') }
 }
 
 /** Nobody speaks for a client that was disabled, unless the namespace says so (S37). */

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import type { Steps } from '../base/steps.ts'
 import {
   type Change,
   type ChangeEnvironment,
@@ -26,19 +27,27 @@ import {
 } from './references.ts'
 import { childProperties, childResource, etagOf, type Resource } from './resource.ts'
 import type { ChildType, ResourceId } from './resource-id.ts'
+import { removePieces, stagePieces } from './revocation-lists.ts'
+import {
+  authorityNamed,
+  certificateSeen,
+  readRevocationList,
+  warnOfDeniedAuthorities,
+} from './revocation-references.ts'
 import { findChild, putStored, type Stage } from './stage.ts'
 import { childNameEntry, childPrefix, Index, keyOf, type StoredChild, type StoredNamespace } from './stored.ts'
 import { readCaCertificate, readCaCertificateSettings } from './types/ca-certificate.ts'
 import { readClient, readClientSettings } from './types/client.ts'
 import { readClientGroup } from './types/client-group.ts'
 import { nameProblem, type ReadContext } from './types/context.ts'
+import { readDenyEntry } from './types/deny-entry.ts'
 import { readPermissionBinding } from './types/permission-binding.ts'
 import { readTopicSpace } from './types/topic-space.ts'
 
 type Put = Extract<Change, { readonly kind: 'put' | 'patch' }>
 type ChildId = ResourceId & { readonly child: NonNullable<ResourceId['child']> }
 
-export function putChild(stage: Stage, change: Put, id: ChildId, environment: ChangeEnvironment): ChangeResult {
+export function* putChild(stage: Stage, change: Put, id: ChildId, environment: ChangeEnvironment): Steps<ChangeResult> {
   const parent = parentOf(stage, id)
   if (!parent.ok) return parent
   const namespace = parent.value
@@ -54,14 +63,14 @@ export function putChild(stage: Stage, change: Put, id: ChildId, environment: Ch
 
   const warnings: Warning[] = []
   const context = readContext(name, namespace, change.apiVersion, environment, warnings)
-  const read = readContent(stage, change, namespace, existing, type, context, environment)
+  const read = yield* readContent(stage, change, namespace, existing, type, context, environment)
   if (!read.ok) return read
   const content = read.value
   const failure = admit(stage, namespace, existing, content, type, context.limits)
   if (failure !== null) return err(failure)
 
   const before = existing === null ? null : resourceOf(stage, existing, namespace)
-  if (existing !== null && before !== null && sameContent(contentOf(existing), content)) {
+  if (existing !== null && before !== null && sameContent(contentOf(existing), contentOf(content))) {
     return ok({ change: 'unchanged', id, before, resource: before, warnings })
   }
   const { random, author } = environment
@@ -73,9 +82,14 @@ export function putChild(stage: Stage, change: Put, id: ChildId, environment: Ch
     name: existing?.name ?? name,
     generation: (existing?.generation ?? 0) + 1,
     systemData: existing === null ? madeNow(author) : changedNow(existing.systemData, author),
-    ...content,
+    properties: content.properties,
+    settings: content.settings,
   } as StoredChild
   putStored(stage, stored)
+  if (stored.type === 'sealgateRevocationLists' && content.octets !== undefined) {
+    const before = existing?.type === stored.type ? existing : null
+    yield* stagePieces(stage, stored, content.octets, before)
+  }
   if (existing === null) {
     stage.claim(Index.ChildName, childNameEntry(type, namespace.uid, name), keyOf(stored))
     if (stored.type === 'clients') claimClient(stage, stored)
@@ -117,7 +131,7 @@ export function standInChild(stage: Stage, id: ChildId, environment: ChangeEnvir
   stage.claim(Index.ChildName, childNameEntry(type, namespaceUid, name), keyOf(stored))
 }
 
-export function deleteChild(stage: Stage, change: Change, id: ChildId): ChangeResult {
+export function* deleteChild(stage: Stage, change: Change, id: ChildId): Steps<ChangeResult> {
   const parent = parentOf(stage, id)
   if (!parent.ok) return err(notFound(id))
   const namespace = parent.value
@@ -135,13 +149,17 @@ export function deleteChild(stage: Stage, change: Change, id: ChildId): ChangeRe
   stage.remove(keyOf(existing))
   stage.release(Index.ChildName, childNameEntry(type, namespace.uid, existing.name))
   if (existing.type === 'clients') releaseClient(stage, existing)
+  if (existing.type === 'sealgateRevocationLists') yield* removePieces(stage, existing)
   mark(stage, type, namespace.uid)
   return ok({ change: 'deleted', id, before, resource: null, warnings: [] })
 }
 
-type Content = Pick<StoredChild, 'properties' | 'settings'>
+type Content = Pick<StoredChild, 'properties' | 'settings'> & {
+  /** Of a revocation list that is another one than before. */
+  readonly octets?: Uint8Array
+}
 
-function contentOf({ properties, settings }: StoredChild): object {
+function contentOf({ properties, settings }: Pick<StoredChild, 'properties' | 'settings'>): object {
   return { properties, settings }
 }
 
@@ -152,7 +170,7 @@ function resourceOf(stage: Stage, stored: StoredChild, namespace: StoredNamespac
 }
 
 /** Everything that can be said about the document alone and about what it names. */
-function readContent(
+function* readContent(
   stage: Stage,
   change: Put,
   namespace: StoredNamespace,
@@ -160,17 +178,24 @@ function readContent(
   type: ChildType,
   context: ReadContext,
   environment: ChangeEnvironment,
-): Result<Content, RegistryFailure> {
+): Steps<Result<Content, RegistryFailure>> {
   const problems: Problem[] = []
   const isPatch = change.kind === 'patch' && existing !== null
   const merged = isPatch ? mergePatch({ properties: childProperties(existing) }, change.body) : change.body
   const properties = new Fields(merged, '', problems).nested('properties')
   const sent = isPatch ? new Fields(change.body, '', []).nested('properties') : properties
   const settings = new Fields(mergedSettings({ ...existing?.settings }, sent), 'properties.sealgate', problems)
-  const content = read()
+  const content = type === 'sealgateRevocationLists' ? yield* readList() : read(type)
   return problems.length > 0 || content === null ? err(invalid(problems)) : ok(content)
 
-  function read(): Content | null {
+  function* readList(): Steps<Content | null> {
+    settings.refuseOthers([])
+    const before = existing?.type === 'sealgateRevocationLists' ? existing.properties : null
+    const named = { ...context, name: existing?.name ?? context.name }
+    return yield* readRevocationList(stage, namespace.uid, properties, before, named, change, environment)
+  }
+
+  function read(type: Exclude<ChildType, 'sealgateRevocationLists'>): Content | null {
     switch (type) {
       case 'caCertificates': {
         const before = existing?.type === type ? existing.properties : null
@@ -201,6 +226,15 @@ function readContent(
         const binding = readPermissionBinding(properties)
         return { properties: checkReferences(stage, namespace.uid, binding, properties), settings: {} }
       }
+      case 'sealgateDenyEntries': {
+        settings.refuseOthers([])
+        const entry = readDenyEntry(properties, {
+          authority: (name) => authorityNamed(stage, namespace.uid, name),
+          seen: (sha256) => certificateSeen(stage, namespace.uid, sha256),
+        })
+        warnOfDeniedAuthorities(stage, namespace.uid, entry, context.warnings)
+        return { properties: entry, settings: {} }
+      }
     }
   }
 }
@@ -211,6 +245,8 @@ const counted: Readonly<Record<ChildType, LimitName>> = {
   clientGroups: 'maximumClientGroups',
   topicSpaces: 'maximumTopicSpaces',
   permissionBindings: 'maximumPermissionBindings',
+  sealgateDenyEntries: 'maximumDenyEntries',
+  sealgateRevocationLists: 'maximumRevocationLists',
 }
 
 /** Unique names and quotas; only creation can violate them, because names never change. */
@@ -239,6 +275,7 @@ function admit(
 }
 
 function mark(stage: Stage, type: ChildType, namespaceUid: string): void {
-  if (type === 'caCertificates') touch(stage, 'trust', namespaceUid)
-  else if (type !== 'clients') touch(stage, 'rights', namespaceUid)
+  if (type === 'caCertificates' || type === 'sealgateDenyEntries' || type === 'sealgateRevocationLists') {
+    touch(stage, 'trust', namespaceUid)
+  } else if (type !== 'clients') touch(stage, 'rights', namespaceUid)
 }

@@ -6,6 +6,7 @@ import type { RegistryFailure, Warning } from './failure.ts'
 import type { ProfileName } from './profile.ts'
 import type { HostnameOf, Resource } from './resource.ts'
 import { formatResourceId, type NamespaceAddress, type ResourceId } from './resource-id.ts'
+import type { RevocationLists } from './revocation-lists.ts'
 import { findNamespace, type RecordReader, type Stage } from './stage.ts'
 import type { ActorType, StoredNamespace, SystemData } from './stored.ts'
 import type { ReadContext } from './types/context.ts'
@@ -34,6 +35,8 @@ export type Change =
       /** Null or absent: the caller can express every property. */
       readonly apiVersion?: string | null
       readonly condition?: EtagCondition
+      /** What the document leaves out because it is large: the octets of a revocation list. */
+      readonly content?: Uint8Array
       /** Where the change stands in a larger document, e.g. `resources[3]`; targets of problems begin with it. */
       readonly label?: string
     }
@@ -62,6 +65,8 @@ export interface ChangeEnvironment {
   readonly defaultProfile: ProfileName
   /** SHA-256 of the public roots that systems trust, lower-case hexadecimal: registering one is worth a warning (S13). */
   readonly publicRoots: ReadonlySet<string>
+  /** Revocation lists that were read on the way. */
+  readonly lists: RevocationLists
 }
 
 export type ChangeResult = Result<Changed, RegistryFailure>

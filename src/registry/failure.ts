@@ -15,6 +15,7 @@ export type ProblemCode =
   | 'InvalidAuthenticationName'
   | 'InvalidThumbprint'
   | 'InvalidCertificate'
+  | 'InvalidRevocationList'
   | 'PrivateKeyRefused'
   | 'InvalidTopicTemplate'
   | 'InvalidQuery'

@@ -1,25 +1,32 @@
 import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { fold } from '../base/fold.ts'
+import type { Steps } from '../base/steps.ts'
 import type { NamespaceId, RegistryChange, RegistryStore } from '../ports/engine.ts'
 import { parseCertificate } from '../x509/certificate.ts'
+import { DenyList } from '../x509/deny-list.ts'
 import { readPem } from '../x509/pem.ts'
+import { Revocation } from '../x509/revocation.ts'
 import { type AttributeQuery, parseAttributeQuery } from './attribute-query.ts'
 import { keyByIpAddress, keyByName, keyBySubjectKey } from './client-index.ts'
 import { GenerationCache } from './generation-cache.ts'
 import { formatResourceId, namespaceId } from './resource-id.ts'
+import type { RevocationLists } from './revocation-lists.ts'
 import { allChildren, recordsBelow } from './stage.ts'
 import {
   childNameEntry,
+  childPrefix,
   decodeStored,
   factsOfKey,
   Index,
   markKey,
   namespacePrefix,
   type StoredClient,
+  type StoredDenyEntry,
   type StoredNamespace,
 } from './stored.ts'
 import { parseTopicTemplate, type TopicTemplate } from './topic-template.ts'
+import { denyKeysOfEntry } from './types/deny-entry.ts'
 import { limitsOfSettings } from './types/namespace-settings.ts'
 import type {
   AttributeValue,
@@ -39,13 +46,24 @@ const neverExpires = 0xff_ff_ff_ff
 /** The registry as decisions see it: namespaces in memory, clients read from the store when they are asked for. */
 export class LiveView implements RegistryView {
   readonly #store: RegistryStore
+  readonly #lists: RevocationLists
   readonly #byId = new Map<string, LiveNamespace>()
   readonly #byName = new Map<string, LiveNamespace>()
   #inOrder: readonly LiveNamespace[] = []
 
-  constructor(store: RegistryStore) {
+  constructor(store: RegistryStore, lists: RevocationLists) {
     this.#store = store
+    this.#lists = lists
     for (const { value } of recordsBelow(store, namespacePrefix)) this.#add(decodeStored(value) as StoredNamespace)
+  }
+
+  /** At a start: reads what a decision must not have to wait for. */
+  *loadTrust(): Steps<undefined> {
+    yield* this.#lists.loadAll(this.#byId.keys())
+    for (const namespace of this.#byId.values()) {
+      void namespace.revocation
+      yield
+    }
   }
 
   namespaceByName(name: string): NamespaceView | undefined {
@@ -70,7 +88,12 @@ export class LiveView implements RegistryView {
       } else if (facts.kind === 'child') {
         const namespace = this.#byId.get(facts.namespaceUid)
         if (facts.type === 'clients') namespace?.forgetClient(facts.uid)
-        else namespace?.forgetRights()
+        else if (facts.type === 'sealgateDenyEntries') {
+          namespace?.deny(facts.uid, value === null ? null : (decodeStored(value) as StoredDenyEntry))
+        } else if (facts.type === 'sealgateRevocationLists') {
+          if (value === null) this.#lists.forget(facts.uid)
+          namespace?.forgetRights()
+        } else namespace?.forgetRights()
       } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.forgetRights()
     }
   }
@@ -81,7 +104,7 @@ export class LiveView implements RegistryView {
       existing.replace(stored)
       return
     }
-    const namespace = new LiveNamespace(this.#store, stored)
+    const namespace = new LiveNamespace(this.#store, this.#lists, stored)
     this.#byId.set(stored.uid, namespace)
     this.#byName.set(stored.name.toLowerCase(), namespace)
     this.#inOrder = [...this.#byId.values()].sort((a, b) => a.createdAt - b.createdAt || (a.id < b.id ? -1 : 1))
@@ -111,12 +134,17 @@ class LiveNamespace implements NamespaceView {
   readonly #byName = new GenerationCache<string, RegisteredClient>(cachedClients)
   #stored: StoredNamespace
   #limits: NamespaceView['limits']
+  readonly #lists: RevocationLists
+  /** Null: not read yet. Kept while entries come and go: there may be many. */
+  #denyList: DenyList | null = null
+  #revocation: Revocation | null = null
   #rights: Rights | null = null
   #caCertificates: readonly RegisteredCaCertificate[] | null = null
   #revisions: { readonly trust: bigint; readonly rights: bigint } | null = null
 
-  constructor(store: RegistryStore, stored: StoredNamespace) {
+  constructor(store: RegistryStore, lists: RevocationLists, stored: StoredNamespace) {
     this.#store = store
+    this.#lists = lists
     this.#stored = stored
     this.id = stored.uid as NamespaceId
     this.#limits = limitsOfSettings(stored.settings, stored.sku.capacity)
@@ -132,10 +160,19 @@ class LiveNamespace implements NamespaceView {
     this.#clients.delete(uid)
   }
 
+  /** @param entry null: it was removed */
+  deny(uid: string, entry: StoredDenyEntry | null): void {
+    this.forgetRights()
+    if (this.#denyList === null) return
+    if (entry === null) this.#denyList.delete(uid)
+    else this.#denyList.set(uid, denyKeysOfEntry(entry.properties), entry.name)
+  }
+
   /** Few and cheap to read again: groups, topic spaces, bindings, CA certificates and the revisions they have. */
   forgetRights(): void {
     this.#rights = null
     this.#caCertificates = null
+    this.#revocation = null
     this.#revisions = null
   }
 
@@ -250,6 +287,16 @@ class LiveNamespace implements NamespaceView {
     return this.#caCertificates
   }
 
+  get revocation(): Revocation {
+    this.#denyList ??= readDenyList(this.#store, this.id)
+    this.#revocation ??= new Revocation({
+      denyList: this.#denyList,
+      lists: this.#lists.inNamespace(this.id),
+      refuseStale: this.#limits.staleRevocationLists === 'refuse',
+    })
+    return this.#revocation
+  }
+
   clientGroups(): Rights['clientGroups'] {
     return this.#readRights().clientGroups
   }
@@ -291,6 +338,15 @@ function readRights(store: RegistryStore, namespaceUid: string): Rights {
     return { name, clientGroupName, topicSpaceName, permission }
   })
   return { clientGroups, topicTemplates, permissionBindings }
+}
+
+function readDenyList(store: RegistryStore, namespaceUid: string): DenyList {
+  const denyList = new DenyList()
+  for (const { value } of recordsBelow(store, childPrefix('sealgateDenyEntries', namespaceUid))) {
+    const { uid, name, properties } = decodeStored(value) as StoredDenyEntry
+    denyList.set(uid, denyKeysOfEntry(properties), name)
+  }
+  return denyList
 }
 
 function registeredClient(stored: StoredClient, revision: bigint): RegisteredClient {

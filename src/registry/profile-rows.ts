@@ -292,6 +292,14 @@ const registry = {
   maximumTopicSpaces: count(10, 1_000, [1, 10_000], 'Topic spaces of the namespace.'),
   maximumTemplatesPerTopicSpace: count(10, 100, [1, 1_000], 'Topic templates of a topic space.'),
   maximumPermissionBindings: count(100, 10_000, [1, 100_000], 'Permission bindings of the namespace.'),
+  maximumDenyEntries: count(1_000, 100_000, [1, 1_000_000], 'Deny entries of the namespace.', silent),
+  maximumRevocationLists: count(
+    10,
+    100,
+    [1, 1_000],
+    'Revocation lists of the namespace; a million entries take about 30 MB.',
+    silent,
+  ),
   maximumThumbprintsPerClient: count(2, 10, [1, 100], 'Allowed thumbprints of a client.', 'Azure: MQTT clients'),
   maximumAttributesBytes: bytes(
     4_096,

@@ -2,10 +2,21 @@ import type { RegistryStore } from '../ports/engine.ts'
 import { entriesOf } from './client-index.ts'
 import { childTypes } from './resource-id.ts'
 import { forgetSeen } from './seen/forget-seen.ts'
-import { childNameEntry, childPrefix, decodeStored, Index, purgeKey, purgePrefix, type StoredChild } from './stored.ts'
+import {
+  childNameEntry,
+  childPrefix,
+  decodeStored,
+  Index,
+  listPiecePrefix,
+  purgeKey,
+  purgePrefix,
+  type StoredChild,
+} from './stored.ts'
 
 /** Some milliseconds of the event loop. */
 const page = 200
+/** A quarter of a megabyte each. */
+const piecesPerPage = 16
 
 /** Namespaces whose record is gone and whose children still lie in the store. */
 export function unfinishedPurges(store: RegistryStore): readonly string[] {
@@ -31,5 +42,10 @@ export async function purgeNamespace(store: RegistryStore, namespaceUid: string)
     }
   }
   await forgetSeen(store, namespaceUid)
+  for (;;) {
+    const pieces = store.range(listPiecePrefix(namespaceUid), null, piecesPerPage)
+    if (pieces.length === 0) break
+    await store.write({ put: [], remove: pieces.map(({ key }) => ({ key })), claim: [], release: [] })
+  }
   await store.write({ put: [], remove: [{ key: purgeKey(namespaceUid) }], claim: [], release: [] })
 }

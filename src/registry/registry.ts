@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
-import { inSlices, type Steps } from '../base/steps.ts'
+import { finish, inSlices, type Steps } from '../base/steps.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
 import type { Random } from '../ports/random.ts'
@@ -23,6 +23,7 @@ import { purgeNamespace, unfinishedPurges } from './purge.ts'
 import { childResource, etagOf, namespaceResource, type Resource } from './resource.ts'
 import { type ChangeListener, Tellings, ToldChange } from './resource-change.ts'
 import type { CollectionId, ResourceId } from './resource-id.ts'
+import { RevocationLists } from './revocation-lists.ts'
 import { findChild, readStored, recordsBelow, Stage } from './stage.ts'
 import {
   childPrefix,
@@ -76,6 +77,8 @@ export interface NamespaceCollection {
 export interface WriteOptions {
   readonly apiVersion?: string | null
   readonly condition?: EtagCondition
+  /** Octets of a revocation list, which are too many for a document. */
+  readonly content?: Uint8Array
 }
 
 export interface Registry {
@@ -98,6 +101,8 @@ export interface Registry {
   rehearse(changes: readonly Change[], author: Author): Promise<Result<readonly Changed[], RegistryFailure>>
   /** Long work of a caller, a few milliseconds at a time. */
   inSlices<Value>(steps: Steps<Value>): Promise<Value>
+  /** DER of a revocation list; the larger ones take a while. */
+  listContent(id: ResourceId): Result<Uint8Array, RegistryFailure>
   /** Access keys of the HTTP plane. */
   listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure>
   regenerateKey(
@@ -130,7 +135,9 @@ const scanLimit = 1_000
 
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
   const report = await prepareStore(parts.store, parts.unicodeVersion ?? process.versions.unicode ?? 'unknown')
-  return new StoreRegistry(parts, report)
+  const registry = new StoreRegistry(parts, report)
+  await registry.inSlices(registry.view.loadTrust())
+  return registry
 }
 
 class StoreRegistry implements Registry {
@@ -139,6 +146,7 @@ class StoreRegistry implements Registry {
   readonly #parts: RegistryParts
   readonly #store: RegistryStore
   readonly #writer: Writer
+  readonly #lists: RevocationLists
   readonly #listeners = new Set<ChangeListener>()
   readonly #tellings: Tellings
   readonly #stop: Stop
@@ -153,7 +161,8 @@ class StoreRegistry implements Registry {
     this.#writer = new Writer({ store: parts.store, clock: parts.clock, changesSeen: () => this.#changesSeen })
     this.#tellings = new Tellings(parts.clock, this.#listeners)
     this.report = report
-    this.view = new LiveView(parts.store)
+    this.#lists = new RevocationLists(parts.store)
+    this.view = new LiveView(parts.store, this.#lists)
     this.#stop = parts.store.watch((changes) => this.#onWrite(changes))
     for (const uid of unfinishedPurges(parts.store)) this.#purge(uid)
   }
@@ -265,6 +274,16 @@ class StoreRegistry implements Registry {
     return inSlices(this.#parts.clock, steps)
   }
 
+  listContent(id: ResourceId): Result<Uint8Array, RegistryFailure> {
+    const namespace = addressedNamespace(this.#store, id)
+    const type = 'sealgateRevocationLists'
+    const stored =
+      namespace === undefined || id.child?.type !== type
+        ? undefined
+        : findChild(this.#store, namespace.uid, type, id.child.name)
+    return stored === undefined ? err(notFound(id)) : ok(finish(this.#lists.octets(stored)))
+  }
+
   listKeys(id: ResourceId): Result<StoredNamespace['keys'], RegistryFailure> {
     const namespace = addressedNamespace(this.#store, id)
     return namespace === undefined ? err(notFound(id)) : ok(namespace.keys)
@@ -319,6 +338,7 @@ class StoreRegistry implements Registry {
       hostname: (name) => this.#hostname(name),
       defaultProfile: this.#parts.defaultProfile ?? 'full',
       publicRoots: this.#parts.publicRoots ?? new Set(),
+      lists: this.#lists,
     }
   }
 
@@ -391,7 +411,11 @@ function lastName(start: string): string {
   return nameOfKey(start).replace('!', '')
 }
 
-function applyChange(stage: Stage, change: Change, environment: ChangeEnvironment): Result<Changed, RegistryFailure> {
+function* applyChange(
+  stage: Stage,
+  change: Change,
+  environment: ChangeEnvironment,
+): Steps<Result<Changed, RegistryFailure>> {
   const { id } = change
   if (id.child === null) {
     return change.kind === 'delete'
@@ -399,7 +423,9 @@ function applyChange(stage: Stage, change: Change, environment: ChangeEnvironmen
       : putNamespace(stage, change, environment)
   }
   const childId = { ...id, child: id.child }
-  return change.kind === 'delete' ? deleteChild(stage, change, childId) : putChild(stage, change, childId, environment)
+  return change.kind === 'delete'
+    ? yield* deleteChild(stage, change, childId)
+    : yield* putChild(stage, change, childId, environment)
 }
 
 function standInFor(stage: Stage, change: Exclude<Change, { kind: 'delete' }>, environment: ChangeEnvironment): void {
@@ -417,7 +443,7 @@ function* applyAll(
   const done: Changed[] = []
   const problems: Problem[] = []
   for (const change of changes) {
-    const result = applyChange(stage, change, environment)
+    const result = yield* applyChange(stage, change, environment)
     if (result.ok) done.push(result.value)
     else if (changes.length === 1 && change.label === undefined) return result
     else {

@@ -2,7 +2,20 @@ import { err, ok, type Result } from '../base/result.ts'
 
 /** Which resource: parsed once at the edge, canonical from then on. */
 
-export const childTypes = ['caCertificates', 'clients', 'clientGroups', 'topicSpaces', 'permissionBindings'] as const
+/** The last two are ours: Azure has no word for them, and a name of ours it will hardly ever use. */
+export const childTypes = [
+  'caCertificates',
+  'clients',
+  'clientGroups',
+  'topicSpaces',
+  'permissionBindings',
+  'sealgateDenyEntries',
+  'sealgateRevocationLists',
+] as const
+/** A template that leaves these out means nothing by it: it comes from Azure, or is older than the loss of a device (S23). */
+export const prunedTypes = childTypes.filter(
+  (type) => type !== 'sealgateDenyEntries' && type !== 'sealgateRevocationLists',
+)
 export type ChildType = (typeof childTypes)[number]
 export type ResourceType = 'namespaces' | ChildType
 

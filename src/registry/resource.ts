@@ -4,9 +4,11 @@ import type { Stored, StoredChild, StoredNamespace, SystemData } from './stored.
 import { caCertificateDocument } from './types/ca-certificate.ts'
 import { clientDocument } from './types/client.ts'
 import { clientGroupDocument } from './types/client-group.ts'
+import { denyEntryDocument } from './types/deny-entry.ts'
 import { namespaceDocument } from './types/namespace.ts'
 import { namespaceSettingsDocument } from './types/namespace-settings.ts'
 import { permissionBindingDocument } from './types/permission-binding.ts'
+import { revocationListDocument } from './types/revocation-list.ts'
 import { topicSpaceDocument } from './types/topic-space.ts'
 
 /** A resource as Azure Resource Manager shows it, read-only properties included; no secrets. */
@@ -104,6 +106,10 @@ export function childProperties(stored: StoredChild): Record<string, unknown> {
       return topicSpaceDocument(stored.properties)
     case 'permissionBindings':
       return permissionBindingDocument(stored.properties)
+    case 'sealgateDenyEntries':
+      return denyEntryDocument(stored.properties)
+    case 'sealgateRevocationLists':
+      return revocationListDocument(stored.properties)
   }
 }
 

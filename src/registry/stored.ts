@@ -4,8 +4,10 @@ import { bytesOfText, textOfBytes } from './text-bytes.ts'
 import type { CaCertificateProperties, CaCertificateSettings } from './types/ca-certificate.ts'
 import type { ClientProperties, ClientSettings } from './types/client.ts'
 import type { ClientGroupProperties } from './types/client-group.ts'
+import type { DenyEntryProperties } from './types/deny-entry.ts'
 import type { NamespaceProperties, NamespaceSettings, Sku } from './types/namespace.ts'
 import type { PermissionBindingProperties } from './types/permission-binding.ts'
+import type { RevocationListProperties } from './types/revocation-list.ts'
 import type { TopicSpaceProperties } from './types/topic-space.ts'
 
 /**
@@ -60,12 +62,16 @@ export type StoredClient = Child<'clients', ClientProperties, ClientSettings>
 export type StoredClientGroup = Child<'clientGroups', ClientGroupProperties>
 export type StoredTopicSpace = Child<'topicSpaces', TopicSpaceProperties>
 export type StoredPermissionBinding = Child<'permissionBindings', PermissionBindingProperties>
+export type StoredDenyEntry = Child<'sealgateDenyEntries', DenyEntryProperties>
+export type StoredRevocationList = Child<'sealgateRevocationLists', RevocationListProperties>
 export type StoredChild =
   | StoredCaCertificate
   | StoredClient
   | StoredClientGroup
   | StoredTopicSpace
   | StoredPermissionBinding
+  | StoredDenyEntry
+  | StoredRevocationList
 export type Stored = StoredNamespace | StoredChild
 export type StoredOf<Type extends ChildType> = Extract<StoredChild, { readonly type: Type }>
 
@@ -93,6 +99,8 @@ const words: Readonly<Record<ChildType, string>> = {
   clientGroups: 'group',
   topicSpaces: 'space',
   permissionBindings: 'binding',
+  sealgateDenyEntries: 'deny',
+  sealgateRevocationLists: 'crl',
 }
 const typesByWord = new Map(Object.entries(words).map(([type, word]) => [word, type as ChildType]))
 
@@ -128,6 +136,11 @@ export function markKey(mark: Mark, namespaceUid: string): string {
 
 export function countsKey(namespaceUid: string): string {
   return `counts ${namespaceUid}`
+}
+
+/** Octets of revocation lists, in pieces: `<prefix><list uid> <digest> <number>`. Written and removed with their record. */
+export function listPiecePrefix(namespaceUid: string): string {
+  return `crlPiece ${namespaceUid} `
 }
 
 export const purgePrefix = 'purge '

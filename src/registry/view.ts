@@ -1,5 +1,6 @@
 import type { NamespaceId } from '../ports/engine.ts'
 import type { Certificate } from '../x509/certificate.ts'
+import type { Revocation } from '../x509/revocation.ts'
 import type { AttributeQuery } from './attribute-query.ts'
 import type { NamespaceLimits } from './profile.ts'
 import type { TopicTemplate } from './topic-template.ts'
@@ -94,6 +95,8 @@ export interface NamespaceView {
   clientByResourceName(name: string): RegisteredClient | undefined
 
   caCertificates(): readonly RegisteredCaCertificate[]
+  /** Deny list and revocation lists, as `trustRevision` counts them. */
+  readonly revocation: Revocation
   /** The custom groups with parsed queries; `$all` is not among them. */
   clientGroups(): readonly { readonly name: string; readonly query: AttributeQuery }[]
   topicTemplates(topicSpaceName: string): readonly TopicTemplate[]

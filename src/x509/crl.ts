@@ -5,7 +5,7 @@ import { readAlgorithmIdentifier } from './algorithm-identifier.ts'
 import type { Certificate } from './certificate.ts'
 import { constructed, DerReader, Tag } from './der.ts'
 import { integerContent } from './der-writer.ts'
-import { readDistinguishedName } from './distinguished-name.ts'
+import { formatDistinguishedName, readDistinguishedName } from './distinguished-name.ts'
 import { ExtensionId } from './extensions.ts'
 import { keyWeakness } from './public-key.ts'
 import { SerialSet } from './serial-set.ts'
@@ -27,7 +27,7 @@ export type RevocationListFailure =
   | { readonly kind: 'tooManyEntries'; readonly maximum: number }
   | { readonly kind: 'malformed'; readonly reason: string; readonly offset: number }
   /** The list is another CA's. */
-  | { readonly kind: 'issuerMismatch' }
+  | { readonly kind: 'issuerMismatch'; readonly issuer: string }
   /** Not signed with this CA's key: of two CAs with one name, perhaps the other's. */
   | { readonly kind: 'signature' }
   | { readonly kind: 'weakSignature'; readonly presented: string }
@@ -107,7 +107,9 @@ export function* readRevocationListInSteps(
   const nextUpdate = hasNextUpdate ? unixSeconds(tbs.time('nextUpdate')) : null
   if (reader.failure !== null) return malformed()
 
-  if (!bytesEqual(issuer.der, authority.subject.der)) return err({ kind: 'issuerMismatch' })
+  if (!bytesEqual(issuer.der, authority.subject.der)) {
+    return err({ kind: 'issuerMismatch', issuer: formatDistinguishedName(issuer) })
+  }
   if (authority.keyUsage !== null && !authority.keyUsage.has('cRLSign')) return err({ kind: 'cRLSignMissing' })
   if (thisUpdate > now + skewSeconds) return err({ kind: 'notYetValid', thisUpdate })
   const scheme = signatureScheme(algorithm)

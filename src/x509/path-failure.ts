@@ -37,6 +37,7 @@ export type PathFault = {
   | { readonly kind: 'certificateNotYetValid'; readonly notBefore: UnixSeconds }
   | { readonly kind: 'certificateExpired'; readonly notAfter: UnixSeconds }
   | { readonly kind: 'issuerExpired'; readonly notAfter: UnixSeconds }
+  | { readonly kind: 'certificateRevoked' | 'revocationUnknown' }
   | { readonly kind: 'certificateTooWeak' | 'purposeNotAllowed' | 'issuerNotAllowed' }
   | { readonly kind: 'chainInvalid'; readonly rule: ChainRule }
   /** A sent certificate that seems to be the missing issuer is not well formed. */

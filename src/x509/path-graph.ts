@@ -6,6 +6,7 @@ import { ExtendedKeyUsage } from './extensions.ts'
 import { type ComparisonBudget, violatedConstraint } from './name-constraints.ts'
 import type { PathFault } from './path-failure.ts'
 import { type ClockSkew, chain, issuerFaults, type RuleContext, subjectOf } from './path-rules.ts'
+import { Revocation } from './revocation.ts'
 import { type SignatureScheme, signatureScheme, verificationCost, verifySignature } from './signature.ts'
 
 export interface PathRequest {
@@ -23,6 +24,8 @@ export interface PathRequest {
   /** OID that extKeyUsage must hold where it is present; default clientAuth. */
   readonly purpose?: string
   readonly limits?: Partial<PathLimits>
+  /** What must not be used any more; default: nothing. */
+  readonly revocation?: Revocation
   /** Saves reading and verifying the same sent intermediates for every device of a fleet; changes no verdict. */
   readonly cache?: CertificateCache
 }
@@ -82,7 +85,12 @@ export class PathGraph {
     const { anchors, accepted, now, skew } = request
     this.request = request
     this.limits = { ...defaultPathLimits, ...request.limits }
-    this.context = { now, skew, purpose: request.purpose ?? ExtendedKeyUsage.ClientAuth }
+    this.context = {
+      now,
+      skew,
+      purpose: request.purpose ?? ExtendedKeyUsage.ClientAuth,
+      revocation: request.revocation ?? Revocation.none,
+    }
     this.accepted = accepted === undefined ? anchors : anchors.filter((anchor) => accepted.has(anchor))
     this.#registered = new Set(anchors)
     this.#budget = { comparisons: this.limits.nameComparisons }

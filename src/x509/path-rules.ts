@@ -4,6 +4,7 @@ import { formatDistinguishedName } from './distinguished-name.ts'
 import { ExtendedKeyUsage } from './extensions.ts'
 import type { ChainRule, PathFault } from './path-failure.ts'
 import { keyWeakness } from './public-key.ts'
+import type { Revocation } from './revocation.ts'
 import { acceptedSignatures, describeAlgorithm, signatureScheme } from './signature.ts'
 
 /** What the rules need to know beside the certificate. */
@@ -12,6 +13,8 @@ export interface RuleContext {
   readonly skew: ClockSkew
   /** OID that extKeyUsage must hold where it is present. */
   readonly purpose: string
+  /** Absent: nothing is revoked. */
+  readonly revocation?: Revocation
 }
 
 /** Tolerance for clocks that differ, towards accepting. */
@@ -37,6 +40,7 @@ const maximumSerialBits = 159 // 20 octets of two's complement, RFC 5280 4.1.2.2
  */
 export function* leafFaults(leaf: Certificate, context: RuleContext): Generator<PathFault> {
   const at = { certificate: leaf, position: 0, registered: false }
+  yield* revocationFaults(at, false, context)
   yield* dateFaults(at, context)
   yield* strengthFaults(at)
   yield* signatureFaults(at)
@@ -79,6 +83,7 @@ export function* issuerFaults(
   context: RuleContext,
 ): Generator<PathFault> {
   const at = { certificate: issuer, position, registered }
+  yield* revocationFaults(at, isAnchor, context)
   yield* dateFaults(at, context)
   yield* strengthFaults(at)
   if (!isAnchor) yield* signatureFaults(at)
@@ -102,12 +107,23 @@ export function* issuerFaults(
 /** The rules for a certificate that is accepted by its thumbprint: no CA, no purpose, but dates and strength. */
 export function* thumbprintFaults(leaf: Certificate, context: Omit<RuleContext, 'purpose'>): Generator<PathFault> {
   const at = { certificate: leaf, position: 0, registered: false }
+  yield* revocationFaults(at, false, context)
   yield* dateFaults(at, context)
   yield* strengthFaults(at)
   yield* criticalExtensionFaults(at)
 }
 
-function* dateFaults(at: At, { now, skew }: Omit<RuleContext, 'purpose'>): Generator<PathFault> {
+/** First of all: who was denied is told so, and stays denied when the certificate expires (S37). */
+function* revocationFaults(
+  at: At,
+  isAnchor: boolean,
+  { now, revocation }: Omit<RuleContext, 'purpose'>,
+): Generator<PathFault> {
+  const fault = revocation?.faultOf(at.certificate, isAnchor, now) ?? null
+  if (fault !== null) yield { ...fault, ...at }
+}
+
+function* dateFaults(at: At, { now, skew }: Pick<RuleContext, 'now' | 'skew'>): Generator<PathFault> {
   const { notBefore, notAfter } = at.certificate
   const clock = `the clock of this broker at ${formatUnixSeconds(now)}`
   if (now < notBefore - skew.notBeforeSeconds) {

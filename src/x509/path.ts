@@ -5,6 +5,7 @@ import { explainFailure } from './path-explanation.ts'
 import type { PathFailure } from './path-failure.ts'
 import { keyIdentifiersAgree, PathGraph, type PathRequest } from './path-graph.ts'
 import { type ClockSkew, leafFaults, thumbprintFaults } from './path-rules.ts'
+import { Revocation } from './revocation.ts'
 
 export type { PathFailure } from './path-failure.ts'
 export { defaultPathLimits, type PathLimits, type PathRequest } from './path-graph.ts'
@@ -71,8 +72,13 @@ function fits(graph: PathGraph, issuer: Certificate, path: readonly Certificate[
  * The rules for a certificate that is accepted by its thumbprint: dates and strength only, as plain `openssl req -x509`
  * makes a CA:TRUE certificate without purposes. TLS has proved that the peer holds the key.
  */
-export function checkThumbprintCertificate(leaf: Certificate, now: UnixSeconds, skew: ClockSkew): PathFailure | null {
-  for (const fault of thumbprintFaults(leaf, { now, skew })) {
+export function checkThumbprintCertificate(
+  leaf: Certificate,
+  now: UnixSeconds,
+  skew: ClockSkew,
+  revocation = Revocation.none,
+): PathFailure | null {
+  for (const fault of thumbprintFaults(leaf, { now, skew, revocation })) {
     return { ...fault, provenPath: false, signatureVerifications: 0 }
   }
   return null

@@ -15,8 +15,10 @@ import type {
   RegisteredClient,
 } from '../../src/registry/view.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
+import { DenyList } from '../../src/x509/deny-list.ts'
 import { canonicalKeyOfText } from '../../src/x509/distinguished-name.ts'
 import { parseIpAddress } from '../../src/x509/ip-address.ts'
+import { type RegisteredRevocationList, Revocation } from '../../src/x509/revocation.ts'
 
 type ClientFacts = Partial<Omit<RegisteredClient, 'foldedName' | 'revision'>> & { readonly name: string }
 
@@ -45,6 +47,8 @@ export class TestNamespace implements NamespaceView {
   #revision = 1n
   readonly #clients = new Map<string, RegisteredClient>()
   readonly #cas = new Map<string, RegisteredCaCertificate>()
+  readonly #denyList = new DenyList()
+  readonly #lists = new Map<string, RegisteredRevocationList>()
   readonly #groups = new Map<string, AttributeQuery>()
   readonly #spaces = new Map<string, readonly TopicTemplate[]>()
   readonly #bindings = new Map<string, PermissionBinding>()
@@ -175,6 +179,26 @@ export class TestNamespace implements NamespaceView {
 
   caCertificates(): readonly RegisteredCaCertificate[] {
     return [...this.#cas.values()]
+  }
+
+  deny(name: string, keys: Parameters<DenyList['set']>[1]): void {
+    this.#denyList.set(name, keys)
+    this.trustRevision++
+  }
+
+  allow(name: string): void {
+    this.#denyList.delete(name)
+    this.trustRevision++
+  }
+
+  list(registered: RegisteredRevocationList): void {
+    this.#lists.set(registered.name, registered)
+    this.trustRevision++
+  }
+
+  get revocation(): Revocation {
+    const refuseStale = this.limits.staleRevocationLists === 'refuse'
+    return new Revocation({ denyList: this.#denyList, lists: [...this.#lists.values()], refuseStale })
   }
 
   clientGroups(): readonly { readonly name: string; readonly query: AttributeQuery }[] {

@@ -2,6 +2,10 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
 import type { NodeId } from '../../src/ports/engine.ts'
+import { denyKeysOf } from '../../src/x509/deny.ts'
+import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
+import { issue, newKey } from '../auth/certificates.ts'
+import { parse } from '../x509/kit.ts'
 import { type House, house, start } from './support.ts'
 
 function disconnectionsOf(home: House): string[] {
@@ -160,4 +164,46 @@ test('[S29] what is stored of a client that was deleted while the broker was dyi
     left.map(({ clientId, subscriptions }) => `${clientId} ${subscriptions.length}`),
     ['alpha 0', 'beta 1'],
   )
+})
+
+function withOwnCertificate(home: House, name: string): Uint8Array {
+  const { der } = issue({ subject: name, key: newKey(), serial: 77 })
+  home.namespace.client({ name, validationScheme: 'ThumbprintMatch', allowedThumbprints: [thumbprintsOf(der).sha256] })
+  return der
+}
+
+test('S22 S23 a deny entry ends exactly the sessions of that certificate, with the code in the record', async () => {
+  const home = house()
+  const der = withOwnCertificate(home, 'lost')
+  const lost = await home.connect({ name: 'lost', peerChain: [der] })
+  const alpha = await home.connect({ name: 'alpha' })
+  home.namespace.deny('lost-7', denyKeysOf(parse(der)))
+  home.changed({ type: 'sealgateDenyEntries', name: 'lost-7', change: 'created' })
+  await home.settle()
+  assert.equal(lost.take('DISCONNECT').reasonCode, ReasonCode.NotAuthorized)
+  assert.deepEqual(disconnectionsOf(home), ['lost ClientAuthenticationError'])
+  assert.equal(alpha.peer.ended, null)
+  const [decision] = home.broker.operations.decisions(home.namespace.id, 1)
+  assert.equal(decision?.record.code, 'certificateRevoked')
+  assert.match(decision?.record.steps.at(-1)?.presented ?? '', /deny entry lost-7, by issuer and serial number/)
+  const again = home.open({ name: 'lost', peerChain: [der] })
+  assert.equal((await again.connect()).reasonCode, ReasonCode.NotAuthorized)
+  home.namespace.allow('lost-7')
+  home.changed({ type: 'sealgateDenyEntries', name: 'lost-7', change: 'deleted' })
+  await home.connect({ name: 'lost', peerChain: [der] })
+})
+
+test('a change of the deny list looks at everybody and judges those whom it may concern', async () => {
+  const home = house()
+  const der = withOwnCertificate(home, 'lost')
+  for (let i = 0; i < 1_200; i++) {
+    home.namespace.device(`device-${i}`)
+    await home.connect({ name: `device-${i}` })
+  }
+  const lost = await home.connect({ name: 'lost', peerChain: [der] })
+  home.namespace.deny('lost-7', { publicKey: denyKeysOf(parse(der)).publicKey })
+  home.changed({ type: 'sealgateDenyEntries', name: 'lost-7', change: 'created' })
+  await home.settle()
+  assert.equal(lost.take('DISCONNECT').reasonCode, ReasonCode.NotAuthorized)
+  assert.deepEqual(disconnectionsOf(home), ['lost ClientAuthenticationError'])
 })

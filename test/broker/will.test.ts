@@ -2,7 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { Will } from '../../src/mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
-import { type ClientOptions, type House, house, start, type TestClient } from './support.ts'
+import { denyKeysOf } from '../../src/x509/deny.ts'
+import { parse } from '../x509/kit.ts'
+import { type ClientOptions, certificate, type House, house, start, type TestClient } from './support.ts'
 
 function will(more: Partial<Will> = {}): Will {
   return {
@@ -201,4 +203,37 @@ test('wills of a broker that died are published when it is back', async () => {
   const watching = await witness(again)
   await again.settle()
   assert.deepEqual(watching.messages(), ['open/will gone'])
+})
+
+test('[S37] the will of a denied certificate is dropped and recorded, now, later and after a start', async () => {
+  for (const when of ['with the session', 'while it waits', 'after a start'] as const) {
+    for (const willOnRevocation of ['drop', 'publish'] as const) {
+      const home = house({ limits: { willOnRevocation } })
+      const client = await home.connect({
+        ...lasting,
+        will: will({ retain: true, properties: { willDelayIntervalSeconds: when === 'with the session' ? 0 : 10 } }),
+      })
+      const deny = (where: typeof home) => {
+        where.namespace.deny('lost', denyKeysOf(parse(certificate.der)))
+        where.changed({ type: 'sealgateDenyEntries', name: 'lost', change: 'created' })
+      }
+      let now = home
+      if (when === 'with the session') deny(home)
+      else client.peer.reset()
+      await home.settle()
+      if (when === 'while it waits') deny(home)
+      if (when === 'after a start') {
+        home.world.kill(home.parts.node)
+        now = start({ ...home.parts, seed: 2 })
+        deny(now)
+      }
+      await now.pass(14_000)
+      now.namespace.allow('lost')
+      const watching = await now.connect({ name: 'beta' })
+      await watching.subscribe('open/#')
+      assert.deepEqual(watching.messages(), willOnRevocation === 'drop' ? [] : ['open/will gone'], when)
+      const codes = now.broker.operations.decisions(now.namespace.id, 9).map(({ record }) => record.code)
+      assert.equal(codes.includes('willNotAuthorized'), willOnRevocation === 'drop', when)
+    }
+  }
 })

@@ -11,6 +11,8 @@ import { type Store, unavailable } from './store.ts'
 
 /** More than this in one transaction would keep the event loop from everything else. */
 const longFrom = 2_048
+/** The same of few entries that are large: a revocation list has tens of megabytes. */
+const longFromBytes = 4 * 1_048_576
 
 /** Chunks that are on their way to the journal at the same time. */
 const chunksAtOnce = 4
@@ -42,7 +44,7 @@ export class LongWrites {
   }
 
   async write(write: RegistryWrite): Promise<Revision> {
-    const isLong = write.put.length + write.remove.length + write.claim.length + write.release.length >= longFrom
+    const isLong = isLongWrite(write)
     if (!isLong && this.#last === null) return this.#short(write)
     if (this.#isStuck) throw unavailable('an earlier write is not finished')
     return this.#queue(() => (isLong ? this.#long(write) : this.#short(write).then(finished)))
@@ -210,6 +212,13 @@ export class LongWrites {
   #isAborted(): boolean {
     return this.#closing === 'now'
   }
+}
+
+function isLongWrite({ put, remove, claim, release }: RegistryWrite): boolean {
+  if (put.length + remove.length + claim.length + release.length >= longFrom) return true
+  let bytes = 0
+  for (const { value } of put) bytes += value.length
+  return bytes >= longFromBytes
 }
 
 function finished(revision: Revision) {

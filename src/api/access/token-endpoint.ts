@@ -47,7 +47,7 @@ export const tokenEndpointRoutes: readonly Route[] = [
       method: 'POST',
       path,
       summary: 'A short-lived token for the secret of a service principal: form with client_id, client_secret, scope.',
-      body: { schema: 'TokenRequest', required: true, text: true, limit: 'formBytes' },
+      body: { schema: 'TokenRequest', required: true, form: 'text', limit: 'formBytes' },
       answers: { 200: 'TokenResponse' },
       handle: issueToken,
     }),

@@ -4,7 +4,7 @@ import { applyDeployment, type PlannedChange, planDeployment } from '../../regis
 import { type Deployment, readTemplateSteps } from '../../registry/deployment/template.ts'
 import { invalid, type Problem } from '../../registry/failure.ts'
 import { Fields } from '../../registry/fields.ts'
-import { childTypes, formatResourceId, fullType, typeOf } from '../../registry/resource-id.ts'
+import { formatResourceId, fullType, prunedTypes, typeOf } from '../../registry/resource-id.ts'
 import { may } from '../access/caller.ts'
 import { denied } from '../access/gate.ts'
 import { formatScope } from '../access/role.ts'
@@ -150,7 +150,7 @@ function forbiddenChange(call: Call, { resources }: Deployment, prune: boolean):
     if (allowed.has(kind)) continue
     const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)
     const actions = [`${fullType(typeOf(id))}/write`]
-    if (prune && id.child === null) actions.push(...childTypes.map((child) => `${fullType(child)}/delete`))
+    if (prune && id.child === null) actions.push(...prunedTypes.map((child) => `${fullType(child)}/delete`))
     const missing = actions.find((action) => !may(caller, action, scope))
     if (missing !== undefined) return denied({ ...call, caller }, missing, scope)
     allowed.add(kind)

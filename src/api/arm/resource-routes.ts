@@ -9,6 +9,7 @@ import {
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { caInUse, caUseOf, isInUse } from '../sealgate/ca-use.ts'
 import { failed } from './error.ts'
+import { uploadList } from './list-upload.ts'
 import { namespaceActions } from './namespace-actions.ts'
 import { listNamespaces } from './namespace-list.ts'
 import { filterParameter, page, pagingParameters, readFilter, readPage } from './paging.ts'
@@ -125,6 +126,20 @@ const texts: Readonly<Record<ChildType, ChildTexts>> = {
     one: 'a permission binding',
     many: 'Permission bindings',
   },
+  sealgateDenyEntries: {
+    operations: 'DenyEntries',
+    parameter: 'denyEntryName',
+    schema: 'DenyEntry',
+    one: 'a deny entry',
+    many: 'Deny entries',
+  },
+  sealgateRevocationLists: {
+    operations: 'RevocationLists',
+    parameter: 'revocationListName',
+    schema: 'RevocationList',
+    one: 'a revocation list',
+    many: 'Revocation lists',
+  },
 }
 
 function childRoutes(type: ChildType): readonly Route[] {
@@ -239,4 +254,5 @@ export const resourceRoutes: readonly Route[] = [
   ...namespaceRoutes,
   ...namespaceActions,
   ...childTypes.flatMap(childRoutes),
+  uploadList,
 ]

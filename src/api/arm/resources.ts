@@ -30,15 +30,21 @@ export function resourceAnswer(status: number, resource: Resource, warnings: Cha
 }
 
 /** PUT and PATCH answer when everything is done: every poller of Azure's clients is content with that. */
-export async function writeResource(call: Call, kind: 'put' | 'patch', id: ResourceId): Promise<Answer> {
+export async function writeResource(
+  call: Call,
+  kind: 'put' | 'patch',
+  id: ResourceId,
+  { body, content }: { readonly body: unknown; readonly content?: Uint8Array } = { body: call.body ?? {} },
+): Promise<Answer> {
   const condition = readCondition(call.headers)
   if (!condition.ok) return condition.error
   const { registry } = call.house.parts
   const options = {
     apiVersion: call.apiVersion,
     ...(condition.value === null ? {} : { condition: condition.value }),
+    ...(content === undefined ? {} : { content }),
   }
-  const done = await registry[kind](id, call.body ?? {}, authorOf(call), options)
+  const done = await registry[kind](id, body, authorOf(call), options)
   auditChange(call, id, 'write', done)
   if (!done.ok) return failed(done.error)
   const { resource, change, warnings } = done.value

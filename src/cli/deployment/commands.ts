@@ -11,7 +11,10 @@ export function addDeploymentCommands(program: Command, terminal: Terminal): voi
     .requiredOption('-f, --file <file>', 'Azure Resource Manager template, JSON or YAML; - reads the standard input')
     .option('--parameters <name=value...>', 'values of its parameters, or a parameters file')
     .option('--dry-run', 'say what would change, property by property, and write nothing')
-    .option('--prune', 'also delete what is in its namespaces and not in the template')
+    .option(
+      '--prune',
+      'also delete what is in its namespaces and not in the template; deny entries and revocation lists stay',
+    )
     .addOption(new Option('-g, --resource-group <name>', 'resource group; may be left out'))
     .addOption(new Option('--subscription <id>', 'subscription').hideHelp())
     .addOption(outputOption())

@@ -8,6 +8,10 @@ import type { Schema } from '../resources/schema.ts'
 const others: Readonly<Record<string, readonly string[]>> = {
   namespaces: ['topicsConfiguration', 'privateEndpointConnections', 'ipV6Enabled'],
   caCertificates: ['issueTimeInUtc', 'expiryTimeInUtc'],
+  sealgateDenyEntries: ['certificateSubject', 'certificateIssuer', 'issuerSha256'],
+  sealgateRevocationLists: [
+    ...['issuer', 'thisUpdateInUtc', 'nextUpdateInUtc', 'crlNumber', 'revokedCertificates', 'sha256', 'octets'],
+  ],
 }
 const everywhere = ['provisioningState', 'sealgate']
 

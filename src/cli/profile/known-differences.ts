@@ -161,5 +161,4 @@ export const limitsNotYetEnforced: readonly string[] = [
   'httpPublishesPerSecond',
   'httpPublishBytesPerSecond',
   'dynamicNames',
-  'staleRevocationLists',
 ]

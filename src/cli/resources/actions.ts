@@ -7,6 +7,7 @@ import type { Terminal } from '../terminal.ts'
 import type { Given } from './commands.ts'
 import { documentLines } from './document-lines.ts'
 import type { Kind, ResourceDocument } from './kind.ts'
+import { sendLargeList } from './list-value.ts'
 import { explainGroup, explainMissing, findByAuthenticationName } from './missing.ts'
 import {
   findNamespace,
@@ -54,8 +55,9 @@ export async function create(
   if (missing.length > 0) throw wrongUsage(`${missing.join(', ')} ${missing.length === 1 ? 'is' : 'are'} missing`)
   await withClient(terminal, options, async (client) => {
     const scope = await scopeFor(client, terminal, kind, options, name, true)
-    const body = withFlags(terminal.workingDirectory, kind.type === null ? { location: 'local' } : {}, given)
+    const wanted = withFlags(terminal.workingDirectory, kind.type === null ? { location: 'local' } : {}, given)
     const path = pathOf(scope, kind, name)
+    const { body } = await sendLargeList(client, path, wanted)
     const { status, body: made } = await client
       .send({ method: 'PUT', path, body })
       .catch(explainGroup(client, kind, options))
@@ -91,8 +93,10 @@ export async function update(
     const before = await client.send({ method: 'GET', path }).catch(explainMissing(client, scope, kind, found))
     const { workingDirectory } = terminal
     const promoted = promoteSecondary ? await withPromotedThumbprint(client, path, before.body) : before.body
-    const body = withPlaces(workingDirectory, withFlags(workingDirectory, promoted as object, given), options)
-    const { body: made } = await client.send({ method: 'PUT', path, body, ifMatch: before.etag })
+    const wanted = withPlaces(workingDirectory, withFlags(workingDirectory, promoted as object, given), options)
+    const { sent, body } = await sendLargeList(client, path, wanted)
+    const ifMatch = sent ? null : before.etag
+    const { body: made } = await client.send({ method: 'PUT', path, body, ifMatch })
     const document = made as ResourceDocument
     printWarnings(terminal, document)
     await printResult(terminal, options.output, withoutWarnings(document), () => [

@@ -16,6 +16,8 @@ export interface Flag {
   readonly createOnly?: true
   /** The value is a certificate, in a file or as text. */
   readonly certificate?: true
+  /** The value is a revocation list, in a file: it is sent beside the document. */
+  readonly list?: true
 }
 
 export interface Column {

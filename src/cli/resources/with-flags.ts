@@ -3,6 +3,7 @@ import { readCertificateValue } from './certificate-value.ts'
 import type { Given } from './commands.ts'
 import { assigned, readFlagValue } from './flag-value.ts'
 import type { Flag } from './kind.ts'
+import { readListValue } from './list-value.ts'
 import { Misfit } from './schema.ts'
 
 /** A document with the values of the flags in it. */
@@ -34,12 +35,12 @@ function withFlag(
   flag: Flag,
   words: readonly string[],
 ): Record<string, unknown> {
-  const read =
-    flag.certificate === true ? words.map((word) => readCertificateValue(flag.flag, word, workingDirectory)) : words
-  const assignments =
-    flag.certificate === true
-      ? [{ path: [], value: read[0] }]
-      : readFlagValue(flag.flag, read, flag.schema, workingDirectory)
+  const isFile = flag.certificate === true || flag.list === true
+  const readFile = flag.list === true ? readListValue : readCertificateValue
+  const read = isFile ? words.map((word) => readFile(flag.flag, word, workingDirectory)) : words
+  const assignments = isFile
+    ? [{ path: [], value: read[0] }]
+    : readFlagValue(flag.flag, read, flag.schema, workingDirectory)
   return within(document, flag.path, (before) => {
     const after = assigned(before, assignments, flag.schema, flag.flag)
     // Our own settings are added to: null resets one of them.

@@ -4,7 +4,7 @@ import type { Steps } from '../../base/steps.ts'
 import type { Author, Change, Changed } from '../change.ts'
 import type { RegistryFailure } from '../failure.ts'
 import type { Registry } from '../registry.ts'
-import { type ChildType, childTypes, type NamespaceAddress, type ResourceId } from '../resource-id.ts'
+import { type ChildType, type NamespaceAddress, prunedTypes, type ResourceId } from '../resource-id.ts'
 import { nameKey } from '../stored.ts'
 import { bytesOfText, textOfBytes } from '../text-bytes.ts'
 import { type Difference, differences } from './difference.ts'
@@ -109,7 +109,7 @@ function* unnamed(registry: Registry, { resources }: Deployment): Steps<readonly
   const namespaces = resources.filter(({ id }) => id.child === null)
   const deletes: Change[] = []
   for (const { id } of namespaces) {
-    for (const type of childTypes) {
+    for (const type of prunedTypes) {
       let after: string | null = null
       do {
         const page = registry.list({ ...id, type }, { limit: 200, after })

@@ -25,10 +25,24 @@ export interface ExportedTemplate {
 }
 
 /** Kinds in the order in which a template applies them. */
-const order: readonly ChildType[] = ['caCertificates', 'clients', 'clientGroups', 'topicSpaces', 'permissionBindings']
+const order: readonly ChildType[] = [
+  'caCertificates',
+  'clients',
+  'clientGroups',
+  'topicSpaces',
+  'permissionBindings',
+  'sealgateRevocationLists',
+  'sealgateDenyEntries',
+]
 
 /** What only we write, or only Azure. */
-const readOnly = ['provisioningState', 'hostname', 'issueTimeInUtc', 'expiryTimeInUtc', 'privateEndpointConnections']
+const readOnly = [
+  ...['provisioningState', 'hostname', 'issueTimeInUtc', 'expiryTimeInUtc', 'privateEndpointConnections'],
+  ...['issuer', 'thisUpdateInUtc', 'nextUpdateInUtc', 'crlNumber', 'revokedCertificates', 'sha256', 'octets'],
+]
+
+/** Of a list that a template can hold, with room for everything else. */
+const maximumListOctets = 2 * 1_048_576
 
 /** A template that makes the same namespace; applied to where it came from it changes nothing. Holds no secret. */
 export function exportTemplate(
@@ -49,7 +63,11 @@ export function* exportResources(registry: Registry, namespace: Resource): Gener
     do {
       const page = registry.list({ ...namespace.id, type }, { limit: 500, after })
       if (!page.ok) return // deleted meanwhile
-      for (const resource of page.value.resources) yield exportChild(resource, namespace)
+      for (const resource of page.value.resources) {
+        yield type === 'sealgateRevocationLists'
+          ? exportList(registry, resource, namespace)
+          : exportChild(resource, namespace)
+      }
       after = page.value.next
     } while (after !== null)
   }
@@ -85,6 +103,20 @@ function exportChild({ type, document }: Resource, namespace: Resource): Exporte
     dependsOn: needs,
     properties: escapeAll(writable(document.properties)),
   }
+}
+
+/** The list is part of it; one that is too large for a template is named, and left to an upload. */
+function exportList(registry: Registry, resource: Resource, namespace: Resource): ExportedResource {
+  const exported = exportChild(resource, namespace)
+  const octets = Number(resource.document.properties['octets'])
+  if (octets > maximumListOctets) {
+    const comments = `A list of ${octets} octets is too large for a template: upload it (sealgate namespace revocation-list create).`
+    return { ...exported, condition: false, comments }
+  }
+  const content = registry.listContent(resource.id)
+  if (!content.ok) return { ...exported, condition: false } // deleted meanwhile
+  const encodedRevocationList = Buffer.from(content.value).toString('base64')
+  return { ...exported, properties: { encodedRevocationList, ...(exported['properties'] as object) } }
 }
 
 function writable(value: unknown): unknown {

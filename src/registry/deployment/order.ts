@@ -11,6 +11,8 @@ const rank: Readonly<Record<ResourceType, number>> = {
   clientGroups: 3,
   topicSpaces: 4,
   permissionBindings: 5,
+  sealgateRevocationLists: 6,
+  sealgateDenyEntries: 7,
 }
 
 /**

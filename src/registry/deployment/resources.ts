@@ -3,6 +3,7 @@ import type { Problem } from '../failure.ts'
 import type { Fields } from '../fields.ts'
 import {
   childId,
+  childTypes,
   formatResourceId,
   fullType,
   namespaceId,
@@ -114,7 +115,7 @@ export function* readResources(
     if (type === null) {
       if (context.ignoreUnsupported === true) ignored.add(place.type)
       else {
-        const message = `Resources of type ${place.type} are not supported; only ${provider}/namespaces and its caCertificates, clients, clientGroups, topicSpaces and permissionBindings.`
+        const message = `Resources of type ${place.type} are not supported; only ${provider}/namespaces and its ${childTypes.slice(0, -1).join(', ')} and ${childTypes.at(-1)}.`
         entry.fail('type', 'UnsupportedResourceType', message)
       }
       return
