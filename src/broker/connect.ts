@@ -147,7 +147,8 @@ function isWithinRate({ core }: Connection, namespace: Namespace, clientId: stri
     existing.owner.authority === authority &&
     existing.owner.uid === uid
   const nowMs = core.turn.monotonicMs
-  const exceeded = namespace.rates.connectExceeds(`${authority} ${uid} ${clientId}`, isTakeover, nowMs)
+  const session = clientId === '' ? null : `${authority} ${uid} ${clientId}`
+  const exceeded = namespace.rates.connectExceeds(session, isTakeover, nowMs)
   // How often sessions may be taken over is no row of the profile: the decision tells it.
   if (exceeded !== null && exceeded !== 'takeoversPerSecond') namespace.limitBites(exceeded)
   return exceeded === null

@@ -40,13 +40,15 @@ export class NamespaceRates {
   /**
    * Counts one more CONNECT.
    *
-   * @param session the name together with its owner
+   * @param session the name together with its owner; null: the name is yet to be assigned, so the session is a new one
    * @param isTakeover it is connected now
    * @returns the limit that it exceeds; null: none
    */
-  connectExceeds(session: string, isTakeover: boolean, nowMs: number): LimitName | 'takeoversPerSecond' | null {
-    if (this.#connectsPerName?.take(session, nowMs) === false) return 'connectsPerSecondPerSession'
-    if (isTakeover && !this.#takeovers.take(session, nowMs)) return 'takeoversPerSecond'
+  connectExceeds(session: string | null, isTakeover: boolean, nowMs: number): LimitName | 'takeoversPerSecond' | null {
+    if (session !== null) {
+      if (this.#connectsPerName?.take(session, nowMs) === false) return 'connectsPerSecondPerSession'
+      if (isTakeover && !this.#takeovers.take(session, nowMs)) return 'takeoversPerSecond'
+    }
     return this.#connects?.take(nowMs) === false ? 'connectsPerSecond' : null
   }
 

@@ -20,6 +20,15 @@ test('EG 3.6 one CONNECT per second and session: 0x9F', async () => {
   await home.connect({ name: 'alpha' })
 })
 
+test('EG 3.6 a session whose name is assigned is a new one: the rate per session does not count', async () => {
+  const home = house({ profile: 'event-grid' })
+  for (let i = 0; i < 3; i++) {
+    const client = await home.connect({ name: 'alpha', clientId: '' })
+    client.send({ type: 'DISCONNECT', reasonCode: 0, properties: {} })
+    await home.settle()
+  }
+})
+
 test('[S31] refused CONNECTs with a device’s names, and other clients with its Client Identifier, cost it nothing', async () => {
   const home = house({ profile: 'event-grid' })
   for (let i = 0; i < 20; i++) {
