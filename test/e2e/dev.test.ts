@@ -20,6 +20,7 @@ async function dev(t: TestContext, dataDir: string): Promise<SealgateProcess> {
   const started = new SealgateProcess(['dev', '--data-dir', dataDir, ...anyPort])
   t.after(() => started.child.kill('SIGKILL'))
   await started.entry(({ event }) => event === 'ready')
+  await started.says(/Ctrl-C ends it/)
   return started
 }
 

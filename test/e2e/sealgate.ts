@@ -30,6 +30,7 @@ export class SealgateProcess {
   readonly stdout: string[] = []
   readonly ended: Promise<number | null>
   readonly #entries: LogEntry[] = []
+  readonly #looking = new Set<() => void>()
   readonly #waiting = new Set<{ readonly matches: (entry: LogEntry) => boolean; resolve(entry: LogEntry): void }>()
 
   constructor(args: readonly string[], options: { readonly cwd?: string } = {}) {
@@ -38,7 +39,10 @@ export class SealgateProcess {
       ...options,
       env: { ...process.env, NODE_OPTIONS: '' },
     })
-    createInterface({ input: this.child.stdout! }).on('line', (line) => this.stdout.push(line))
+    createInterface({ input: this.child.stdout! }).on('line', (line) => {
+      this.stdout.push(line)
+      for (const look of this.#looking) look()
+    })
     createInterface({ input: this.child.stderr! }).on('line', (line) => this.#read(line))
     // `close`, not `exit`: by then all its output has been read.
     this.ended = new Promise((resolve) => this.child.once('close', (code) => resolve(code)))
@@ -68,6 +72,20 @@ export class SealgateProcess {
     if (there !== undefined) return Promise.resolve(there)
     return new Promise((resolve, reject) => {
       this.#waiting.add({ matches, resolve })
+      void this.ended.then((code) => reject(new Error(`ended with ${code}: ${this.complaints.join('\n')}`)))
+    })
+  }
+
+  /** Resolves when a line on stdout fits; stdout and stderr are read independently of each other. */
+  says(what: RegExp): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const look = (): void => {
+        if (!this.stdout.some((line) => what.test(line))) return
+        this.#looking.delete(look)
+        resolve()
+      }
+      this.#looking.add(look)
+      look()
       void this.ended.then((code) => reject(new Error(`ended with ${code}: ${this.complaints.join('\n')}`)))
     })
   }
