@@ -29,7 +29,7 @@ export async function runServer(mode: Mode, flags: Readonly<Record<string, unkno
     if (mode === 'serve') process.on('SIGHUP', () => running.reload())
     await stopAsked
     await running.stop()
-    adapters.log.flush()
+    await adapters.log.settled()
     // Whatever still holds the loop has had its time: a stop ends the process.
     process.exit(0)
   } catch (error) {

@@ -17,14 +17,19 @@ export interface LogOptions {
 }
 
 export interface NodeLog extends Log {
-  /** Writes what is still buffered; before the process ends. */
+  /** Writes what is still buffered; before the process ends at once. What is on its way may come out behind it. */
   flush(): void
+  /** The last word before the process ends: resolves when everything is out, in order, or whoever reads takes too long. */
+  settled(): Promise<void>
 }
 
 const ranks: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 }
 
 /** While whoever reads stderr is slow, this much waits; what comes on top is dropped, since the broker must not wait. */
 const bufferLimitBytes = 4 * 1024 * 1024
+
+/** How long the end of the process waits for a slow reader. */
+const settleMs = 1_000
 
 /** Members of an entry that facts may not replace. */
 const reserved: ReadonlySet<string> = new Set(['level', 'time', 'event'])
@@ -43,6 +48,7 @@ function prettyLog(options: LogOptions): NodeLog {
       destination.write(prettyLine(new Date(), level, event, safeFacts(facts), { colour }))
     },
     flush() {},
+    settled: async () => {},
   }
 }
 
@@ -62,9 +68,10 @@ function jsonLog(options: LogOptions): NodeLog {
     },
     buffered ?? (options.destination as LogDestination & { write(text: string): void }),
   )
+  let ended = false
   return {
     write(level, event, facts) {
-      if (ranks[level] < ranks[options.level]) return
+      if (ended || ranks[level] < ranks[options.level]) return
       const entry: Record<string, unknown> = { event }
       for (const [name, value] of Object.entries(safeFacts(facts)))
         entry[reserved.has(name) ? `${name}_` : name] = value
@@ -76,6 +83,19 @@ function jsonLog(options: LogOptions): NodeLog {
       } catch {
         // Nobody reads any more.
       }
+    },
+    async settled() {
+      if (buffered === undefined) return
+      // The end comes when all the rest is out, in the order in which it was written.
+      ended = true
+      await new Promise<void>((resolve) => {
+        const timer = setTimeout(resolve, settleMs)
+        buffered.once('close', () => {
+          clearTimeout(timer)
+          resolve()
+        })
+        buffered.end()
+      })
     },
   }
 }
