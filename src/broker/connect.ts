@@ -393,6 +393,9 @@ function admit(
     sequenceNumber: record.sequenceNumber,
   })
   session.stored?.pump()
+  const { retainedSenders } = entry
+  entry.retainedSenders = []
+  for (const sender of retainedSenders) sender.goOn(core, session)
 }
 
 /** Null: the store holds a filter that is none. */

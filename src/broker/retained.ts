@@ -1,5 +1,6 @@
 import type { QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
+import { storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
@@ -8,11 +9,16 @@ import type { OnlineSession } from './session.ts'
 import { type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
 import type { Resumable } from './turn.ts'
 
+const noBound = { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
 /** Retained messages that one turn sends for one subscription. */
 const perTurn = 200
+/** What may wait in a stored session's queue before its retained messages do, at most half of what the queue may hold. */
+const mostQueued = 1_000
+/** The store counts what is acknowledged a moment later. */
+const lookAgainMs = 50
 
 /**
- * Sends the retained messages that a new subscription matches, a portion per turn and only as fast as the socket takes
+ * Sends the retained messages that a new subscription matches, a portion per turn and only as fast as the client takes
  * them. Each is read when it is sent, so a value that was replaced meanwhile is never sent after its successor.
  */
 export class RetainedSender implements Resumable {
@@ -22,28 +28,106 @@ export class RetainedSender implements Resumable {
   readonly #topics: Generator<readonly [topicName: string, bytes: number]>
   readonly #forms: MessageForms
   readonly #view = new PublishView()
+  /** For the session's queue in the store, in this portion. */
+  #appended = 0
+  #appendedBytes = 0
 
-  constructor(core: Core, session: OnlineSession, subscription: Subscription) {
+  /** @param topics what an earlier connection of the session did not come to */
+  constructor(
+    core: Core,
+    session: OnlineSession,
+    subscription: Subscription,
+    topics = session.namespace.retained.matching(subscription.topicFilter),
+  ) {
     this.#core = core
     this.#session = session
     this.#subscription = subscription
-    this.#topics = session.namespace.retained.matching(subscription.topicFilter)
+    this.#topics = topics
     this.#forms = new MessageForms(core.turn.arenas)
+    // One that is asked for the same again has more to send than the one before it.
+    session.retainedSenders.set(subscription.stored.topicFilter, this)
+  }
+
+  /** The rest, for the next connection of the session. */
+  goOn(core: Core, session: OnlineSession): void {
+    new RetainedSender(core, session, this.#subscription, this.#topics).resume()
+  }
+
+  /** [MQTT-3.10.4-2]: also after UNSUBSCRIBE there is nothing more to send. */
+  get #isOver(): boolean {
+    const { entry, retainedSenders, subscriptions } = this.#session
+    const { topicFilter } = this.#subscription.stored
+    return (
+      entry.online !== this.#session ||
+      retainedSenders.get(topicFilter) !== this ||
+      subscriptions.get(topicFilter) === undefined
+    )
+  }
+
+  #end(): void {
+    const { retainedSenders } = this.#session
+    const { topicFilter } = this.#subscription.stored
+    if (retainedSenders.get(topicFilter) === this) retainedSenders.delete(topicFilter)
   }
 
   resume(): void {
-    const { entry, outbox, queue } = this.#session
-    if (entry.online !== this.#session) return
+    if (this.#isOver) {
+      if (this.#session.entry.online === this.#session) this.#end()
+      return
+    }
+    const { outbox, queue } = this.#session
+    const room = this.#room()
+    this.#appended = 0
+    this.#appendedBytes = 0
     for (let sent = 0; sent < perTurn; sent++) {
-      if (outbox.isOverBound || queue.length > perTurn) {
-        this.#session.waitsForRoom(this)
+      const isFull = this.#appended >= room.messages || this.#appendedBytes >= room.bytes
+      if (isFull || outbox.isOverBound || queue.length > perTurn) {
+        this.#wait()
         return
       }
       const next = this.#topics.next()
-      if (next.done === true) return
+      if (next.done === true) {
+        this.#end()
+        return
+      }
       this.#send(next.value[0])
     }
-    this.#core.turn.resumeLater(this)
+    if (this.#appended > 0) this.#goOnWhenDurable()
+    else this.#core.turn.resumeLater(this)
+  }
+
+  /** What may be appended to the queue in the store. */
+  #room(): { readonly messages: number; readonly bytes: number } {
+    const { entry, namespace } = this.#session
+    if (!entry.isStored) return noBound
+    const { maximumQueuedMessages, maximumQueuedBytes } = namespace.limits
+    const { messages, bytes } = this.#core.engine.queue.size(entry.uid)
+    return {
+      messages: Math.min(mostQueued, Math.max(1, maximumQueuedMessages >> 1)) - messages,
+      bytes: Math.max(1, Math.floor(maximumQueuedBytes / 2)) - bytes,
+    }
+  }
+
+  #wait(): void {
+    if (this.#appended > 0) {
+      this.#goOnWhenDurable()
+      return
+    }
+    const { inflight, link, stored } = this.#session
+    this.#session.waitsForRoom(this)
+    // Nothing is under way that could wake this up: the store is only late with counting.
+    if (stored !== null && inflight.count === 0 && !stored.isBehind) link.pumpLater(lookAgainMs)
+  }
+
+  /** Not before the store counts this portion. */
+  #goOnWhenDurable(): void {
+    this.#core.commits.wait({
+      settled: (committed) => {
+        if (this.#session.entry.online !== this.#session) return
+        if (committed) this.#core.turn.resumeLater(this)
+        else this.#session.link.end(storeUnavailable)
+      },
+    })
   }
 
   #send(topicName: string): void {
@@ -59,6 +143,8 @@ export class RetainedSender implements Resumable {
     const qos = Math.min(message.qos, maximumQoS) as QoS
     const identifiers = subscriptionIdentifier === null ? [] : [subscriptionIdentifier]
     if (qos > 0 && session.entry.isStored) {
+      this.#appended++
+      this.#appendedBytes += retained.body.length
       commits.append(session.entry.uid, {
         body: commits.body(retained.body),
         qos,

@@ -20,6 +20,7 @@ export class SessionEnds {
     namespace.sessions.disconnected(session)
     this.#core.rejudge.delete(session)
     session.stored?.stop()
+    session.entry.retainedSenders = [...session.retainedSenders.values()]
     if (!session.entry.isStored) {
       this.#forget(session, namespace)
       for (const copy of session.takeShared()) this.#core.publishing.passOn(copy)

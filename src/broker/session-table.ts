@@ -1,4 +1,5 @@
 import type { Fence, Position, SessionUid } from '../ports/engine.ts'
+import type { RetainedSender } from './retained.ts'
 import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
 
@@ -29,6 +30,8 @@ export class SessionEntry {
   readonly subscriptions = new Map<string, Subscription>()
   /** Null: unknown, the last connection was another process's; what is queued may have been sent by it. */
   resumption: Resumption | null = null
+  /** Retained messages that the last connection did not come to; with the process they are gone. */
+  retainedSenders: readonly RetainedSender[] = []
 
   constructor(uid: SessionUid, clientId: string, isStored: boolean) {
     this.uid = uid

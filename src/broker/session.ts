@@ -16,6 +16,7 @@ import { expiryOffset, type MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
 import type { SubscribeRate } from './namespace-rates.ts'
 import type { Outbox } from './outbox.ts'
+import type { RetainedSender } from './retained.ts'
 import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { SharedCopy } from './shared-subscription.ts'
@@ -103,6 +104,8 @@ export class OnlineSession {
   readonly willTopic: TopicName | null
   /** Rights under which everything it holds was found allowed; null: not judged yet. */
   heldBy: Rights | null = null
+  /** Those that have more to send, by filter. */
+  readonly retainedSenders = new Map<string, RetainedSender>()
   #waiting: Resumable[] = []
   /** While a share group gives out more than its rate: how fast this member takes its part, and until when. */
   #pace: TokenBucket | null = null
@@ -288,7 +291,11 @@ export class OnlineSession {
     if (!fits) this.link.onSessionOverflow()
   }
 
-  /** Resumed when the socket took what it had. */
+  get hasWaiting(): boolean {
+    return this.#waiting.length > 0
+  }
+
+  /** Resumed when the socket took what it had, or the client acknowledged something. */
   waitsForRoom(sender: Resumable): void {
     this.#waiting.push(sender)
   }

@@ -18,6 +18,9 @@ import type { Turn } from './turn.ts'
 const readMessages = 256
 const readBytes = 1 << 20
 
+/** What is acknowledged leaves the queue a moment later; whoever waits for that looks again then. */
+const countedMs = 20
+
 /** A message under way: in order of position, so that the cursor moves over what is done. */
 interface UnderWay {
   readonly position: Position
@@ -84,6 +87,11 @@ export class StoredOutgoing {
       services.turn.begin()
       this.#onTail(messages)
     })
+  }
+
+  /** More is in the store than was sent. */
+  get isBehind(): boolean {
+    return this.#isBehind
   }
 
   stop(): void {
@@ -319,6 +327,7 @@ export class StoredOutgoing {
       this.#firstUnderWay = 0
     }
     this.#services.engine.hot.acknowledgeSoon(this.#session.fence, upTo)
+    if (this.#session.hasWaiting) this.#session.link.pumpLater(countedMs)
   }
 }
 
