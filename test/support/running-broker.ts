@@ -36,6 +36,8 @@ export interface RunningBroker {
   readonly mqtts: Address
   readonly https: Address
   readonly wss: Address
+  /** Null unless asked for. */
+  readonly mqttTcp: Address | null
   readonly caFile: string
   readonly dataDirectory: string
   /** Environment of a command line that finds the broker. */
@@ -60,7 +62,11 @@ export function serverNameOf(namespace: string): string {
 /** @param now where the wall clock stands; certificates of a test are made around it, so none expires */
 export async function runBroker(
   now: UnixSeconds,
-  options: { readonly defaultNamespace?: string } = {},
+  options: {
+    readonly defaultNamespace?: string
+    readonly mqttTcp?: string
+    readonly mqttTcpIdentity?: string
+  } = {},
 ): Promise<RunningBroker> {
   const directory = mkdtempSync(join(tmpdir(), 'sealgate-running-'))
   const files = writeServerCertificate(directory)
@@ -91,7 +97,7 @@ export async function runBroker(
     metrics: createMetrics(),
     openEngine: async (node) => createMemoryWorld().engine(node, clock),
   })
-  const { mqtts, https, wss, tokenFile } = running.ready
+  const { mqtts, https, wss, mqttTcp, tokenFile } = running.ready
   assert.ok(mqtts !== null && https !== null && wss !== null)
   const token = readFileSync(tokenFile, 'utf8').trim()
   const agent = new Agent({ ca: readFileSync(files.ca), keepAlive: true, servername: 'localhost' })
@@ -106,6 +112,7 @@ export async function runBroker(
     mqtts,
     https,
     wss,
+    mqttTcp,
     caFile: files.ca,
     dataDirectory: join(directory, 'data'),
     environment: {
