@@ -65,12 +65,12 @@ export const settings = {
   wss: {
     type: 'endpoint',
     default: loopback(8444),
-    description: 'MQTT over WebSocket (path `/mqtt`) and the HTTP data plane.',
+    description: 'MQTT over WebSocket, path `/mqtt`.',
   },
   https: {
     type: 'endpoint',
     default: loopback(8443),
-    description: 'Management API, health, metrics, console.',
+    description: 'Management API, health, metrics.',
   },
   mqttTcp: {
     type: 'endpoint',

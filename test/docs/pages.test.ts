@@ -40,7 +40,15 @@ test('every command and option says what it is for', () => {
 
 test('commands that pages show exist, with the flags that they show', () => {
   const program = createProgram(nobody)
-  const pages = ['README.md', 'docs/profile.md', 'docs/metrics.md', 'docs/codes/README.md', ...leavesOfCodes()]
+  const pages = [
+    'README.md',
+    'docs/authentication.md',
+    'docs/samples.md',
+    'docs/profile.md',
+    'docs/metrics.md',
+    'docs/codes/README.md',
+    ...leavesOfCodes(),
+  ]
   const shown = pages.flatMap((path) => commandsIn(page(path)).map((line) => ({ path, line })))
   assert.ok(shown.length > 30)
   const wrong = shown.flatMap(({ path, line }) => faults(program, line).map((fault) => `${path}: ${line}: ${fault}`))
