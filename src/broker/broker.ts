@@ -55,6 +55,11 @@ export interface BrokerParts {
 }
 
 export interface Broker {
+  /**
+   * Whether a handshake with this host may go on. The work of one namespace is bounded where it begins, so that a flood
+   * towards one host leaves the others their share (S56).
+   */
+  admitsHandshake(serverName: string | null): boolean
   /** Takes over a peer whose transport stands. */
   accept(transport: Transport): void
   /** A peer that never got as far: recorded among the decisions. */
@@ -84,12 +89,23 @@ export function createBroker(parts: BrokerParts): Broker {
   let isDraining = false
 
   return {
+    admitsHandshake(serverName) {
+      const namespace = core.namespaces.forServerName(serverName)
+      if (namespace === null || namespace.rates.admitsHandshake(core.clock.monotonicMs())) return true
+      namespace.limitHits.hit(namespace.view.name, 'handshakesPerSecond', namespace.limits.handshakesPerSecond)
+      return false
+    },
     accept(transport) {
       if (isDraining) {
         transport.destroy()
         return
       }
       const namespace = core.namespaces.forServerName(transport.serverName)
+      if (namespace !== null && namespace.connections >= namespace.limits.maximumConnections) {
+        namespace.limitHits.hit(namespace.view.name, 'maximumConnections', namespace.limits.maximumConnections)
+        transport.destroy()
+        return
+      }
       new Connection(core, transport, namespace).start()
     },
     handshakeFailed(failure) {
@@ -185,7 +201,7 @@ function build(
     unconnected: new Unconnected(),
     unfinished: new Unfinished(log),
     connectionGone: (connection) => {
-      connections.delete(connection)
+      if (connections.delete(connection) && connection.namespace !== null) connection.namespace.connections--
       if (connections.size === 0) onEmpty()
     },
   } as Mutable<Core>

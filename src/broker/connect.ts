@@ -212,6 +212,14 @@ function isNewAndKept({ namespace, clientId, expiryIntervalSeconds }: OpenSessio
   return expiryIntervalSeconds !== 0 && engine.sessions.find(namespace, clientId) === undefined
 }
 
+/** 128 random bits, and no name that somebody has (S33). */
+function assignedClientId({ engine, random }: Core, { id }: Namespace): string {
+  for (;;) {
+    const clientId = random.uid()
+    if (engine.sessions.find(id, clientId) === undefined) return clientId
+  }
+}
+
 /** Null: the store could not; the peer was told. */
 async function openSession(
   connection: Connection,
@@ -226,7 +234,7 @@ async function openSession(
   const terms = negotiate(packet, view)
   const request: OpenSession = {
     namespace: namespace.id,
-    clientId: packet.clientId === '' ? core.random.uid() : packet.clientId,
+    clientId: packet.clientId === '' ? assignedClientId(core, namespace) : packet.clientId,
     node: core.settings.nodeId,
     owner: sessionOwnerOf(principal),
     principal: {

@@ -97,6 +97,7 @@ export class Connection
     const { core } = this
     core.turn.begin()
     core.connections.add(this)
+    if (this.namespace !== null) this.namespace.connections++
     this.#receivedMs = core.turn.monotonicMs
     core.deadlines.schedule(this.#deadline, this.#receivedMs + core.settings.connectTimeoutMs)
     this.transport.start(this)

@@ -4,6 +4,8 @@ import { KeyedBuckets, Rate, Throughput, TokenBucket } from './token-bucket.ts'
 
 /** Session names whose rate is remembered; one that is forgotten starts with a full bucket. */
 const rememberedNames = 100_000
+/** A fleet that comes back after an outage is no flood yet. */
+const handshakeBurstSeconds = 10
 /** Takeovers of one session name per second, in every profile: two clones must not chase each other (S35). */
 const takeoversPerSecond = 1
 
@@ -18,6 +20,7 @@ export interface SubscribeRate {
  */
 export class NamespaceRates {
   readonly #limits: NamespaceLimits
+  readonly #handshakes: TokenBucket | null
   readonly #connects: TokenBucket | null
   readonly #connectsPerName: KeyedBuckets | null
   readonly #takeovers = new KeyedBuckets(takeoversPerSecond, takeoversPerSecond, rememberedNames)
@@ -29,12 +32,20 @@ export class NamespaceRates {
     this.#limits = limits
     const bucket = (perSecond: number | null): TokenBucket | null =>
       perSecond === null ? null : new TokenBucket(perSecond, perSecond, nowMs)
+    const { handshakesPerSecond: handshakes } = limits
+    this.#handshakes =
+      handshakes === null ? null : new TokenBucket(handshakes, handshakes * handshakeBurstSeconds, nowMs)
     this.#connects = bucket(limits.connectsPerSecond)
     const perName = limits.connectsPerSecondPerSession
     this.#connectsPerName = perName === null ? null : new KeyedBuckets(perName, perName, rememberedNames)
     this.#subscribes = bucket(limits.subscribeRequestsPerSecond)
     this.#publishes = Throughput.of(limits, 'publishesPerSecond', 'publishBytesPerSecond', nowMs)
     this.#deliveries = Throughput.of(limits, 'deliveriesPerSecond', 'deliveryBytesPerSecond', nowMs)
+  }
+
+  /** Counts one more handshake, before anything is computed for it: the one charge before authentication (S56). */
+  admitsHandshake(nowMs: number): boolean {
+    return this.#handshakes?.take(nowMs) !== false
   }
 
   /**

@@ -46,6 +46,8 @@ export class Namespace {
   readonly decided = new DecisionTally()
   readonly limitHits: LimitHits
   rates: NamespaceRates
+  /** Open ones, those before CONNECT included. */
+  connections = 0
   readonly counters: Counters = {
     published: new MessageTally(),
     publishedBytes: 0,

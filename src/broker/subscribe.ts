@@ -162,10 +162,12 @@ function over(namespace: Namespace, limit: LimitName): Judged {
 }
 
 function limitExceeded(session: OnlineSession, shareName: string | null, topicFilter: string): LimitName | null {
-  const { subscriptions, namespace } = session
+  const { subscriptions, namespace, entry } = session
   const { limits, router } = namespace
+  // Granted, and no route yet: the packet is not through, or the store is on its way.
+  const underWay = Math.max(0, subscriptions.size - entry.subscriptions.size)
   if (subscriptions.size >= limits.maximumSubscriptionsPerSession) return 'maximumSubscriptionsPerSession'
-  if (router.subscriptionCount >= limits.maximumSubscriptions) return 'maximumSubscriptions'
+  if (router.subscriptionCount + underWay >= limits.maximumSubscriptions) return 'maximumSubscriptions'
   if (shareName === null) return null
   let shared = 0
   for (const subscription of subscriptions.values()) if (subscription.shareName !== null) shared++

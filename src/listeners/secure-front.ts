@@ -10,6 +10,8 @@ import type { TlsContexts } from './tls-context.ts'
 export interface SecureDoorOptions extends DoorOptions {
   readonly contexts: TlsContexts
   readonly handshakeTimeoutMs: number
+  /** Asked when the ClientHello has been read and nothing computed yet; null: no name was sent. Default: always. */
+  readonly admitsHandshake?: (serverName: string | null) => boolean
 }
 
 export interface SecureFrontHandler {
@@ -23,6 +25,8 @@ export interface SecureFrontHandler {
  * sent, 190 of them in 33 ms, so each further such piece costs its source one more token.
  */
 const bytesPerToken = 4_096
+
+const hostRateExceeded = 'handshake rate of the host exceeded'
 
 /**
  * What every TLS server that asks for client certificates is made with. With `rejectUnauthorized: false` each peer that
@@ -38,7 +42,11 @@ export function secureServerOptions(options: SecureDoorOptions, knownProtocols: 
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: options.handshakeTimeoutMs,
-    SNICallback: (sent, answer) => answer(null, contexts.contextFor(normalizeServerName(sent))),
+    SNICallback: (sent, answer) => {
+      const serverName = normalizeServerName(sent)
+      if (options.admitsHandshake?.(serverName) !== false) answer(null, contexts.contextFor(serverName))
+      else answer(new Error(hostRateExceeded))
+    },
     // An answer of undefined is the alert no_application_protocol; not called for a client that names none.
     ALPNCallback: ({ protocols }) => protocols.find((protocol) => knownProtocols.includes(protocol)),
   }
@@ -83,7 +91,8 @@ export async function openSecureFront(
     socket.destroy()
     if (arrival === undefined) return
     if (error.code !== 'ECONNRESET') {
-      fail(arrival.remoteAddress, socket.servername, error.reason ?? error.code ?? 'handshake failed')
+      const ours = error.message === hostRateExceeded ? hostRateExceeded : undefined
+      fail(arrival.remoteAddress, socket.servername, ours ?? error.reason ?? error.code ?? 'handshake failed')
     } else left(arrival, socket.servername)
   })
 
@@ -102,6 +111,11 @@ export async function openSecureFront(
     // Nothing is offered that could be resumed; should a session come back all the same, its evidence is not whole.
     if (socket.isSessionReused()) {
       refuse('session resumption is not accepted')
+      return
+    }
+    // Who sent a name was asked about when he sent it.
+    if (typeof socket.servername !== 'string' && options.admitsHandshake?.(null) === false) {
+      refuse(hostRateExceeded)
       return
     }
     const version = socket.getProtocol()

@@ -54,7 +54,11 @@ export async function openDoors(
     opened(listening)
     return listening
   }
-  const secure = { contexts, handshakeTimeoutMs: config.handshakeTimeout * 1_000 }
+  const secure = {
+    contexts,
+    handshakeTimeoutMs: config.handshakeTimeout * 1_000,
+    admitsHandshake: broker.admitsHandshake.bind(broker),
+  }
   const accept = broker.accept.bind(broker)
   const onHandshakeFailure = broker.handshakeFailed.bind(broker)
 

@@ -152,6 +152,19 @@ const sessions = {
     'Longest Keep Alive; a client that asks for none or for more gets this one.',
   ),
   maximumSessions: perUnit(count(10_000, 1_000_000, [1, large], 'Sessions of the namespace, offline ones included.')),
+  maximumConnections: perUnit(
+    count(20_000, 2_000_000, [1, large], 'Connections of the namespace, those before CONNECT included.', silent),
+  ),
+  handshakesPerSecond: perUnit(
+    nullable(
+      'perSecond',
+      400,
+      1_000,
+      [1, large],
+      'TLS handshakes per second with a host of the namespace; a burst of ten seconds.',
+      silent,
+    ),
+  ),
   connectsPerSecond: perUnit(rate('perSecond', 200, 'CONNECT packets per second of the namespace.')),
   connectsPerSecondPerSession: rate(
     'perSecond',

@@ -26,6 +26,7 @@ import type {
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
+import type { Random } from '../../src/ports/random.ts'
 import type { TokenVerifier } from '../../src/ports/token-verifier.ts'
 import type { Webhook } from '../../src/ports/webhook.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
@@ -68,6 +69,7 @@ export interface HouseOptions {
   readonly clients?: readonly string[]
   readonly settings?: Partial<BrokerSettings>
   readonly world?: MemoryWorldOptions
+  readonly random?: Random
   /** True: assertions and exceptions of the broker are part of the test. */
   readonly expectsBugs?: boolean
   readonly tokenVerifier?: TokenVerifier
@@ -160,7 +162,7 @@ export function start(startOptions: StartOptions): House {
       },
     },
     clock: clock.clock,
-    random: seededRandom(seed),
+    random: options.random ?? seededRandom(seed),
     log: { write: (level, event, facts) => logged.push({ level, event, facts }) },
     events,
     tokenVerifier: options.tokenVerifier ?? null,

@@ -62,6 +62,7 @@ interface DoorTestOptions {
   readonly contexts?: TlsContexts
   readonly echo?: boolean
   readonly maximumConnections?: number
+  readonly admitsHandshake?: (serverName: string | null) => boolean
 }
 
 export function temporaryDirectory(t: TestContext): string {
@@ -117,6 +118,7 @@ export async function openDoor(t: TestContext, kind: 'tcp' | 'tls', options: Doo
             ...common,
             contexts: options.contexts ?? serverContexts(t),
             handshakeTimeoutMs: options.handshakeTimeoutMs ?? 10_000,
+            ...(options.admitsHandshake === undefined ? {} : { admitsHandshake: options.admitsHandshake }),
           },
           accept,
           (failure) => failures.put(failure),

@@ -268,6 +268,27 @@ test('a host of its own gets its own certificate, an unknown one the fallback; b
   assert.equal(await served(''), 'second')
 })
 
+test('S56: a host above its rate of handshakes is refused before anything is computed for it, others are not', async (t) => {
+  const asked: (string | null)[] = []
+  const admitsHandshake = (serverName: string | null): boolean => {
+    asked.push(serverName)
+    return serverName !== 'flooded.example' && serverName !== null
+  }
+  const door = await openDoor(t, 'tls', { admitsHandshake })
+  const flooded = dial(t, door.listening.port, { servername: 'Flooded.example' })
+  await cut(flooded)
+  const failure = await door.failures.next()
+  assert.equal(failure.reason, 'handshake rate of the host exceeded')
+  const other = dial(t, door.listening.port, { servername: 'other.example' })
+  await once(other, 'secureConnect')
+  await door.visitors.next()
+  // Who names no host is asked about when the handshake is complete: before, nobody knows.
+  const nameless = dial(t, door.listening.port, { servername: '' })
+  await cut(nameless)
+  assert.equal((await door.failures.next()).reason, 'handshake rate of the host exceeded')
+  assert.deepEqual(asked, ['flooded.example', 'other.example', null])
+})
+
 test('S55: a source without tokens is cut before the handshake and told of once', async (t) => {
   const rates = { perAddressPerSecond: 0.001, perAddressBurst: 2, totalPerSecond: 0, totalBurst: 1 }
   const door = await openDoor(t, 'tls', { rates })
