@@ -16,6 +16,7 @@ import { normalizeServerName } from './listeners/server-name.ts'
 import { TlsContexts } from './listeners/tls-context.ts'
 import { openAdminToken } from './main/admin-token.ts'
 import { applyTemplates } from './main/apply-templates.ts'
+import { openBackups } from './main/backups.ts'
 import { boundedLog } from './main/bounded-log.ts'
 import { checkClock, watchClock } from './main/clock-check.ts'
 import { holderOf, openDataDirectory } from './main/data-directory.ts'
@@ -40,6 +41,7 @@ import { openRegistry, type Registry } from './registry/registry.ts'
 import { CertificatesSeen } from './registry/seen/certificates-seen.ts'
 import { ExpiryWatch } from './registry/seen/expiry-watch.ts'
 
+export { restoreBackup } from './main/restore.ts'
 export { StartError } from './main/start-error.ts'
 
 import { logSessionEnds } from './main/session-logging.ts'
@@ -223,6 +225,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         registry,
         store: engine.registry,
         operations: broker.operations,
+        backups: openBackups(engine, directory, random),
         certificatesSeen,
         expiryFigures: () => expiryWatch.figures(),
         administratorHash: token.hash,

@@ -264,6 +264,7 @@ const around: Readonly<Record<string, Schema>> = {
   Octets: { type: 'string', format: 'binary' },
   EmptyList: object({ value: { type: 'array', maxItems: 0 } }),
   Metadata: { type: 'object' },
+  File: described({ type: 'string', format: 'binary' }, 'Bytes.'),
   Template: described({ type: 'object' }, 'A template of Azure Resource Manager.'),
   Deployment: object({
     id: readOnly(text),

@@ -89,7 +89,8 @@ function responseOf(schema: string | null) {
 }
 
 function contentOf(schema: string) {
-  return { 'application/json': { schema: { $ref: `#/components/schemas/${schema}` } } }
+  const type = schema === 'File' ? 'application/octet-stream' : 'application/json'
+  return { [type]: { schema: { $ref: `#/components/schemas/${schema}` } } }
 }
 
 /** @param all the whole table, this row included */

@@ -1,4 +1,5 @@
 import type { SecureContextOptions } from 'node:tls'
+import type { Result } from '../base/result.ts'
 import type { Operations } from '../broker/operations.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { RegistryStore, Stop } from '../ports/engine.ts'
@@ -9,6 +10,7 @@ import type { Random } from '../ports/random.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { ExpiryFigures } from '../registry/seen/expiry-watch.ts'
+import type { FileAnswer } from './route.ts'
 
 /** What the management API is made of; `main.ts` brings it. */
 export interface ApiParts {
@@ -29,10 +31,15 @@ export interface ApiParts {
   /** SHA-256 of the built-in administrator's token. */
   readonly administratorHash: Uint8Array
   readonly tls: TlsSource
+  /** Makes a copy of everything. Absent: the state is nothing that can be copied. */
+  readonly backups?: Backups | undefined
   readonly settings: ApiSettings
   /** Asked for each new connection before any work; false cuts it. */
   readonly admit?: (remoteAddress: string) => boolean
 }
+
+/** `underWay`: one at a time. */
+export type Backups = () => Promise<Result<FileAnswer, 'underWay' | 'noRoom'>>
 
 export interface ApiSettings {
   readonly host: string

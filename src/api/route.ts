@@ -76,8 +76,17 @@ export interface Answer {
   readonly body?: unknown
   /** Instead of `body`: pieces of a text that is made while it is sent. */
   readonly stream?: Iterable<string>
+  /** Instead of `body`: the content of a file. */
+  readonly file?: FileAnswer
   readonly contentType?: string
   readonly headers?: Readonly<Record<string, string>>
+}
+
+export interface FileAnswer {
+  readonly path: string
+  readonly bytes: number
+  /** It was sent, or nobody wants it any more. */
+  dispose(): void
 }
 
 /** Query parameters by lower-case name, percent-decoded in name and value: some clients send `%24top` for `$top`. */

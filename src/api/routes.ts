@@ -10,6 +10,7 @@ import { healthRoutes } from './health.ts'
 import { metricsRoutes } from './metrics.ts'
 import { openApiRoute } from './openapi.ts'
 import type { Route } from './route.ts'
+import { backupRoutes } from './sealgate/backup.ts'
 import { certificateRoutes } from './sealgate/certificates.ts'
 import { decisionRoutes } from './sealgate/decisions.ts'
 import { explainRoutes } from './sealgate/explain.ts'
@@ -33,5 +34,6 @@ export const routes: readonly Route[] = [
   ...certificateRoutes,
   ...explainRoutes,
   ...exportRoutes,
+  ...backupRoutes,
   openApiRoute(() => routes),
 ]

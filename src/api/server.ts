@@ -1,3 +1,4 @@
+import { createReadStream } from 'node:fs'
 import type { Server } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { Readable } from 'node:stream'
@@ -16,7 +17,7 @@ import { readBody } from './body.ts'
 import { createHouse, type House } from './house.ts'
 import type { ApiParts } from './parts.ts'
 import { baseUrlOf, correlationHeaders, isMisdirected } from './request.ts'
-import { type Answer, type Call, Query, type Route } from './route.ts'
+import { type Answer, type Call, type FileAnswer, Query, type Route } from './route.ts'
 import { routes } from './routes.ts'
 import { SocketWatch } from './socket-watch.ts'
 
@@ -35,6 +36,7 @@ interface Entry extends Admitted {
   readonly baseUrl: string
 }
 
+const stalledMs = 60_000
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS']
 
 /** Opens the management API: HTTPS only, no client certificate is asked for, no session is resumed. */
@@ -205,7 +207,7 @@ function callFor(house: House, request: FastifyRequest, entry: Entry, body: unkn
 }
 
 function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
-  const { status, body, stream, headers, contentType } = answer
+  const { status, body, stream, file, headers, contentType } = answer
   reply.headers({
     'cache-control': 'no-cache',
     'x-content-type-options': 'nosniff',
@@ -218,9 +220,19 @@ function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): Fas
   if (stream !== undefined) {
     return reply.header('content-type', contentType ?? 'application/json; charset=utf-8').send(Readable.from(stream))
   }
+  if (file !== undefined) return sendFile(reply, file)
   if (body === undefined) return reply.send()
   if (contentType !== undefined) return reply.header('content-type', contentType).send(String(body))
   return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body))
+}
+
+/** Given up when the other side takes nothing for a while: the file lies on our disk until then. */
+function sendFile(reply: FastifyReply, file: FileAnswer): FastifyReply {
+  const content = createReadStream(file.path, { highWaterMark: 256 * 1024 })
+  content.on('close', () => file.dispose())
+  reply.raw.setTimeout(stalledMs, () => reply.raw.destroy())
+  reply.headers({ 'content-type': 'application/octet-stream', 'content-length': file.bytes })
+  return reply.send(content)
 }
 
 /** Paths of Azure are told apart only for those who show a token. */

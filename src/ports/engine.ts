@@ -480,6 +480,8 @@ export interface Engine {
   health(): { readonly writable: boolean; readonly isFull: boolean; readonly reason: string | null }
   /** Everything purged at once: sessions, queues, retained messages of a deleted namespace (S50). */
   purge(namespace: NamespaceId): Promise<void>
+  /** A consistent copy of everything that is durable now, as a file that is not there yet. Absent: the state is no file. */
+  readonly copyTo?: (path: string) => Promise<void>
   /** Later calls fail with `unavailable`; what was promised before is durable. */
   close(): Promise<void>
 }

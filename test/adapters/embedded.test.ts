@@ -441,10 +441,10 @@ test('a backup is made while the store is in use, opens elsewhere and never repl
   const writer = (async () => {
     while (writing) await engine.hot.commit(appending(record.uid, 'meanwhile'))
   })()
-  await engine.backup(path)
+  await engine.copyTo(path)
   writing = false
   await writer
-  await assert.rejects(engine.backup(path), /would replace/)
+  await assert.rejects(engine.copyTo(path), /would replace/)
   assert.deepEqual(
     readdirSync(directory).filter((name) => name.includes('unfinished')),
     [],

@@ -126,6 +126,7 @@ export interface TestApiOptions {
   readonly limits?: Partial<ApiLimits>
   readonly settings?: Partial<ApiSettings>
   readonly clock?: Clock
+  readonly backups?: ApiParts['backups']
   /** Stands between the API and the registry. */
   readonly registry?: (registry: Registry) => Registry
   readonly expiryFigures?: ApiParts['expiryFigures']
@@ -164,6 +165,7 @@ export async function testApi(t: TestContext, options: TestApiOptions = {}): Pro
     log,
     events,
     metrics,
+    backups: options.backups,
     administratorHash: createHash('sha256').update(administratorToken).digest(),
     tls: {
       get options() {

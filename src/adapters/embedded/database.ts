@@ -13,6 +13,7 @@ import {
 import { dirname, join } from 'node:path'
 import { type Database, open, type RootDatabase } from 'lmdb'
 import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
+import { checkStoreFile } from './store-file.ts'
 
 /** The layout that this code writes. A change that older code would misread raises it. */
 export const formatVersion = 3
@@ -87,6 +88,7 @@ export function openDatabase(directory: string): DatabaseFile {
 function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
   const path = join(directory, 'store.mdb')
   const fresh = !existsSync(path)
+  checkStoreFile(path)
   const root: RootDatabase<Uint8Array, Uint8Array> = open({
     path,
     noSubdir: true,

@@ -26,8 +26,7 @@ export interface EmbeddedOptions extends FreeSpaceOptions {
 }
 
 export interface EmbeddedEngine extends Engine {
-  /** A consistent copy of everything that is durable now, made while the store is in use. `path` must not exist. */
-  backup(path: string): Promise<void>
+  readonly copyTo: (path: string) => Promise<void>
   sizeBytes(): number
   /** Records per table. */
   statistics(): Readonly<Record<string, number>>
@@ -261,7 +260,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
         })
       }
     },
-    backup: (path) => read(() => file.backup(path)),
+    copyTo: (path) => read(() => file.backup(path)),
     sizeBytes: () => read(() => file.sizeBytes()),
     statistics: () => read(() => file.statistics()),
     close() {

@@ -13,11 +13,11 @@ interface RoleDefinition {
 }
 
 export const roleDefinitions: Readonly<Record<Role, RoleDefinition>> = {
-  owner: { meaning: 'everything, tokens included', actions: ['*'], notActions: [] },
+  owner: { meaning: 'everything, tokens and backups included', actions: ['*'], notActions: [] },
   contributor: {
-    meaning: 'everything but tokens',
+    meaning: 'everything but tokens and backups',
     actions: ['*'],
-    notActions: ['Sealgate/tokens/*'],
+    notActions: ['Sealgate/tokens/*', 'Sealgate/backup/*'],
   },
   reader: {
     meaning: 'reads everything but access keys and tokens; may ask why a certificate is accepted or refused',

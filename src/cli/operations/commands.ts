@@ -53,6 +53,23 @@ export function addOperationCommands(program: Command, terminal: Terminal): void
     await (await import('./sessions.ts')).closeSession(terminal, clientId, withNamespace(options))
   })
 
+  const backup = program
+    .command('backup')
+    .description('a consistent copy of everything, made while the server runs; for owners')
+    .requiredOption('--to <path>', 'file to write, or a directory in which the time makes its name')
+    .option('--force', 'replace the file')
+  addConnectionOptions(backup).action(async (options) => {
+    await (await import('./backup.ts')).backup(terminal, options)
+  })
+  program
+    .command('restore')
+    .description('make a data directory from a backup; no server may run on it')
+    .requiredOption('--from <file>', 'what sealgate backup wrote')
+    .requiredOption('--data-dir <directory>', 'an empty or new directory')
+    .action(async (options) => {
+      await (await import('./restore.ts')).restore(terminal, options)
+    })
+
   addTokenCommands(program, terminal)
 }
 

@@ -17,6 +17,8 @@ export interface RestRequest {
   /** Instead of `body`: text that is sent as it is. */
   readonly content?: string
   readonly ifMatch?: string | null
+  /** How long nothing may come; default: two minutes. */
+  readonly timeoutMs?: number
 }
 
 export interface RestAnswer {
@@ -121,7 +123,7 @@ export class RestClient {
         ...(ca === null ? {} : { ca }),
         minVersion: 'TLSv1.2',
         checkServerIdentity: (host, certificate) => this.#checkIdentity(host, certificate),
-        timeout: timeoutMs,
+        timeout: wanted.timeoutMs ?? timeoutMs,
         headers: {
           accept: 'application/json',
           authorization: `Bearer ${token}`,
@@ -129,7 +131,9 @@ export class RestClient {
           ...(wanted.ifMatch == null ? {} : { 'if-match': wanted.ifMatch }),
         },
       })
-      outgoing.on('timeout', () => outgoing.destroy(new Error(`no answer within ${timeoutMs / 1_000} s`)))
+      outgoing.on('timeout', () =>
+        outgoing.destroy(new Error(`no answer within ${(wanted.timeoutMs ?? timeoutMs) / 1_000} s`)),
+      )
       outgoing.on('error', (error) => reject(connectionFailure(this.address, error)))
       outgoing.on('response', resolve)
       outgoing.end(body ?? undefined)
