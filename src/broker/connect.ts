@@ -382,7 +382,7 @@ function admit(
     reasonCode: ReasonCode.Success,
     properties: {
       ...terms.connackProperties(record.clientId),
-      // [MQTT-4.12.0-1]: what was begun with a method ends with it.
+      // [MQTT-4.12.0-5]: what was begun with a method ends with it.
       ...(evidence.authenticationMethod === null ? {} : { authenticationMethod: evidence.authenticationMethod }),
     },
   })

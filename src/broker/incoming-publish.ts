@@ -186,7 +186,7 @@ export class IncomingPublish implements PublishOrigin {
     return true
   }
 
-  /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-9]. */
+  /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-7]. */
   #admits(identifier: number): boolean {
     const { limits } = this.#session.namespace
     if (view.qos > limits.maximumQoS) {
@@ -198,7 +198,7 @@ export class IncomingPublish implements PublishOrigin {
     // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
     this.#session.namespace.limitBites('receiveMaximum')
-    this.#link.end(clientError(ReasonCode.ReceiveMaximumExceeded, '[MQTT-3.3.4-9] more than Receive Maximum'))
+    this.#link.end(clientError(ReasonCode.ReceiveMaximumExceeded, '[MQTT-3.3.4-7] more than Receive Maximum'))
     return false
   }
 
@@ -407,7 +407,7 @@ export class IncomingPublish implements PublishOrigin {
   onPubrel(identifier: number): void {
     const body = this.#held.take(identifier)
     if (body === undefined) {
-      // [MQTT-4.3.3-12]: answered all the same; it was released before.
+      // [MQTT-4.3.3-11]: answered all the same; it was released before.
       this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.PacketIdentifierNotFound)
       return
     }

@@ -20,7 +20,7 @@ export function onAuth(connection: Connection, session: OnlineSession, packet: A
   }
   const { evidence } = session
   if (evidence.authenticationMethod === null) {
-    connection.end(clientError(ReasonCode.ProtocolError, '[MQTT-4.12.0-6] CONNECT named no Authentication Method'))
+    connection.end(clientError(ReasonCode.ProtocolError, '[MQTT-4.12.0-7] CONNECT named no Authentication Method'))
     return
   }
   if (authenticationMethod !== evidence.authenticationMethod) {

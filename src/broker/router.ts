@@ -169,7 +169,7 @@ function groupKey(shareName: string, topicFilter: string): string {
   return `${shareName}/${topicFilter}`
 }
 
-/** One copy with the highest QoS and all identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-3]. */
+/** One copy with the highest QoS and all identifiers [MQTT-3.3.4-2] [MQTT-3.3.4-4]. */
 function combine(session: SessionEntry, subscriptions: readonly Subscription[]): Delivery {
   const all = merge(session, subscriptions)
   const others = subscriptions.filter((subscription) => !subscription.stored.noLocal)

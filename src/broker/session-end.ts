@@ -105,7 +105,7 @@ export class SessionEnds {
       })
       turn.begin()
       if (will === null) return
-      // [MQTT-3.1.2-10]: at the session's end at the latest; else when its delay is over.
+      // [MQTT-3.1.2-8]: at the session's end at the latest; else when its delay is over.
       if (removed || will.delaySeconds === 0) reaper.look()
     })
   }

@@ -30,7 +30,9 @@ export function onSubscribe(connection: Connection, session: OnlineSession, pack
   const { limits } = session.namespace
   const identifier = packet.properties.subscriptionIdentifier ?? null
   if (identifier !== null && !limits.subscriptionIdentifiers) {
-    connection.end(clientError(ReasonCode.SubscriptionIdentifiersNotSupported, '[MQTT-3.2.2-15]'))
+    connection.end(
+      clientError(ReasonCode.SubscriptionIdentifiersNotSupported, '3.2.2.3.12 Subscription Identifiers are not served'),
+    )
     return
   }
   const userProperties = packet.properties.userProperties?.length ?? 0

@@ -8,7 +8,7 @@ interface FilterNode<K, V> {
   plus: FilterNode<K, V> | null
   /** Held by the filter that ends here. */
   own: Map<K, V> | null
-  /** Held by the filter that ends here with `/#`; that one matches the parent level as well [MQTT-4.7.1-2]. */
+  /** Held by the filter that ends here with `/#`; that one matches the parent level as well (MQTT 5.0 4.7.1.2). */
   hash: Map<K, V> | null
 }
 

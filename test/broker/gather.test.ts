@@ -112,7 +112,7 @@ test('[MQTT-4.12.1-1] another method in AUTH ends the connection', async () => {
   assert.equal(client.take('DISCONNECT').reasonCode, ReasonCode.BadAuthenticationMethod)
 })
 
-test('[MQTT-4.12.0-6] AUTH without a method in CONNECT is a protocol error, and so is one that answers nothing', async () => {
+test('[MQTT-4.12.0-7] AUTH without a method in CONNECT is a protocol error, and so is one that answers nothing', async () => {
   const home = tokenHouse()
   const plain = await home.connect({ name: 'alpha' })
   renew(plain, 'a')

@@ -114,7 +114,7 @@ test('EG 6.8 properties over their limits: PUBACK 0x83', async () => {
   assert.equal(client.take('PUBACK').reasonCode, ReasonCode.Success)
 })
 
-test('[MQTT-3.3.2-4] 3.3.2.3.2 a payload that is not the UTF-8 it says it is gets 0x99', async () => {
+test('MQTT 5.0 3.3.2.3.2: a payload that is not the UTF-8 it says it is gets 0x99', async () => {
   const home = house()
   const client = await home.connect()
   client.send({

@@ -215,7 +215,7 @@ for (const stored of [false, true]) {
   })
 }
 
-test('[MQTT-3.3.5-2] MQTT 3.1.1 has no word for a PUBREL that is refused: the connection ends, what was held is gone from the store', async () => {
+test('[MQTT311-3.3.5-2] MQTT 3.1.1 has no word for a PUBREL that is refused: the connection ends, what was held is gone from the store', async () => {
   const home = house()
   const options: ClientOptions = { name: 'alpha', version: 4, cleanStart: false }
   const first = await home.connect(options)

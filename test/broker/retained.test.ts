@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
 import { house, start } from './support.ts'
 
-test('[MQTT-3.3.1-5] [MQTT-3.3.1-8] a retained message is sent to a new subscription with RETAIN 1; live ones have RETAIN 0', async () => {
+test('[MQTT-3.3.1-5] [MQTT311-3.3.1-8] a retained message is sent to a new subscription with RETAIN 1; live ones have RETAIN 0', async () => {
   const home = house()
   const publisher = await home.connect({ name: 'alpha' })
   const early = await home.connect({ name: 'beta' })

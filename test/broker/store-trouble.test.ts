@@ -54,7 +54,7 @@ test('[MQTT-3.3.2-5] a message that expires while the store is in trouble reache
 })
 
 for (const outcome of ['loseAnswer', 'refuse'] as const) {
-  test(`[MQTT-4.3.3-7] a QoS 2 message whose release was given up (${outcome}) reaches those in process once the store has answered`, async () => {
+  test(`[MQTT-4.3.3-8] a QoS 2 message whose release was given up (${outcome}) reaches those in process once the store has answered`, async () => {
     const home = house()
     const subscriber = await home.connect({ name: 'beta' })
     await subscriber.subscribe('open/#', { qos: 2 })

@@ -246,7 +246,7 @@ test('a shared subscription passes over members that do not keep up, and over th
   assert.deepEqual(full.messages(), ['open/a last'])
 })
 
-test('[MQTT-4.8.2-6] what a member in the store has not got stays its own until it goes', async () => {
+test('MQTT 5.0 4.8.2: what a member in the store has not got stays its own until it goes', async () => {
   const home = house()
   const publisher = await home.connect({ name: 'alpha' })
   const stored = await home.connect({ name: 'beta', properties: { sessionExpiryIntervalSeconds: 600 } })
