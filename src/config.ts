@@ -133,6 +133,12 @@ export const settings = {
     default: [],
     description: 'ARM template, JSON or YAML, applied before any listener accepts. An error in it stops the start.',
   },
+  revocationList: {
+    type: 'texts',
+    default: [],
+    description:
+      'Revocation list that is read from a file, and again when the file changes: `NAME=FILE`, or `NAMESPACE/NAME=FILE` where there is more than one namespace.',
+  },
   logLevel: {
     type: 'choice',
     choices: ['debug', 'info', 'warn', 'error'],

@@ -26,9 +26,11 @@ import { openDoors } from './main/doors.ts'
 import { logExpiry } from './main/expiry-logging.ts'
 import { keepHostCertificates } from './main/host-certificates.ts'
 import { keepCertificateCurrent } from './main/keep-certificate.ts'
+import { watchListFreshness } from './main/list-freshness.ts'
 import { listenOrExplain } from './main/listen-or-explain.ts'
 import { openManagement } from './main/management.ts'
 import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-file.ts'
+import { readWatchedLists, watchRevocationLists } from './main/revocation-files.ts'
 import { openServerCertificate } from './main/server-certificate.ts'
 import { reasonOf, StartError } from './main/start-error.ts'
 import type { Clock } from './ports/clock.ts'
@@ -137,6 +139,10 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     })
     const templates = dev === null ? config.apply : [dev.templateFile, ...config.apply]
     await applyTemplates(registry, templates, config, clock, log)
+    const watched = readWatchedLists(config.revocationList, registry, config)
+    const lists = await watchRevocationLists(watched, registry, clock, log)
+    undo.push(() => lists.stop())
+    undo.push(watchListFreshness(registry.view, clock, log, adapters.metrics))
     warnOfOddities(config, registry, log)
 
     const { tellRefusal } = adapters

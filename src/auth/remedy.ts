@@ -35,7 +35,7 @@ const remedies: Readonly<Record<DecisionCode, string>> = {
     'Add the thumbprint of the presented certificate to the allowedThumbprints of the client, or let the client use the certificate that is listed there.',
   certificateRevoked: 'Issue a new certificate with a new key: this one, or a CA above it, has been revoked.',
   revocationUnknown:
-    'Upload a current revocation list of the CA that the record names, or let the namespace accept a stale one.',
+    'Bring a current list in place of the one that the record names, or set staleRevocationLists of the namespace to warn.',
   unknownNamespace:
     'Connect with the host name of a namespace whose MQTT broker is enabled, so that TLS sends it as server name, or set --default-namespace for clients that send none.',
   ipForbidden: 'Add the address of the client to the inbound IP rules of the namespace, or connect from a listed one.',

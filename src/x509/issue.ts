@@ -14,7 +14,7 @@ import {
   writeExtensions,
 } from './certificate-writer.ts'
 import { constructed, integerValue } from './der.ts'
-import { element, integer, objectIdentifier, sequence, setOf, time } from './der-writer.ts'
+import { concat, element, integer, objectIdentifier, sequence, setOf, time } from './der-writer.ts'
 import type { DistinguishedName } from './distinguished-name.ts'
 import * as extension from './extension-writer.ts'
 import { ExtendedKeyUsage, ExtensionId } from './extensions.ts'
@@ -156,9 +156,12 @@ export function createRevocationList(options: {
   readonly nextUpdate: UnixSeconds
   readonly crlNumber: bigint
   readonly revoked: readonly RevokedCertificate[]
+  /** Further members of revokedCertificates, as encoded. */
+  readonly entries?: readonly Uint8Array[]
 }): Uint8Array {
   const { issuer, thisUpdate, nextUpdate, crlNumber, revoked } = options
-  const entries = revoked.map(({ serialNumber, revokedAt }) => sequence(integer(serialNumber), time(revokedAt)))
+  const made = revoked.map(({ serialNumber, revokedAt }) => sequence(integer(serialNumber), time(revokedAt)))
+  const entries = [...made, ...(options.entries ?? [])]
   const extensions = [
     ...keyIdentifierExtension(issuer),
     { oid: ExtensionId.CrlNumber, critical: false, value: integer(crlNumber) },
@@ -189,7 +192,7 @@ export function writeRevocationList(
     issuer,
     time(thisUpdate),
     nextUpdate === null ? nothing : time(nextUpdate),
-    entries.length === 0 ? nothing : sequence(...entries), // absent when nothing is revoked (RFC 5280 5.1.2.6)
+    entries.length === 0 ? nothing : sequence(concat(entries)), // absent when nothing is revoked (RFC 5280 5.1.2.6)
     extensions.length === 0 ? nothing : element(constructed(0), writeExtensions(extensions)),
   )
   return signed(content, signer)

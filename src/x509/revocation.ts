@@ -88,6 +88,11 @@ export class Revocation {
     return null
   }
 
+  /** For whoever watches that they are renewed. */
+  get lists(): readonly RegisteredRevocationList[] {
+    return this.#lists
+  }
+
   /** What was asked about these certificates and said nothing against them, for the record; null: there was nothing to ask. */
   account(certificates: readonly Certificate[], now: UnixSeconds): string | null {
     const said: string[] = []

@@ -75,6 +75,14 @@ test('the commands of docs/certificates.md work one after the other', async (t) 
     assert.equal(status, 0, `${command}\n${stdout}${stderr}`)
     said.set(command, stdout)
   }
+  assert.match(said.get('sealgate namespace deny-entry list') ?? '', /press-7-lost .*CN=press-7/)
+  const revoked = said.get('sealgate explain --cert press-7.pem --username press-7 --output json')
+  assert.match(revoked ?? '', /"code": ?"certificateRevoked"/)
+  assert.match(revoked ?? '', /revocation list plant-ca-2 of/)
+  assert.match(
+    said.get('sealgate explain --cert press-7.pem --username press-7') ?? '',
+    /^refused: certificateRevoked /,
+  )
   assert.match(said.get('sealgate explain --cert forged.pem --username press-7') ?? '', /^refused: issuerNotAllowed /)
 })
 

@@ -39,7 +39,7 @@ test('the commands of docs/registry.md work one after the other; what was export
 
 test('the limits of docs/registry.md are those of the profile table', () => {
   const rows = [...page.matchAll(/^\| [^|]+ \| ([\d,]+)[^|]* \| ([\d,]+) \| `(maximum\w+)` \|$/gm)]
-  assert.equal(rows.length, 7)
+  assert.equal(rows.length, 9)
   const number = (text: string | undefined) => Number(text?.replaceAll(',', ''))
   for (const [, eventGrid, full, name] of rows) {
     const limit = name as 'maximumClients'

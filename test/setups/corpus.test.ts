@@ -13,6 +13,7 @@ import { dates, keys } from './dates-and-keys.ts'
 import { doors } from './doors.ts'
 import { names, workingNames } from './names.ts'
 import { lostPaths, paths, workingPaths } from './paths.ts'
+import { revocation } from './revocation.ts'
 import { sessionsAndRights } from './sessions-and-rights.ts'
 import { bothVersions, type Change, type Client, type Setup, type Shown, type Working } from './setup.ts'
 import { thumbprints, workingThumbprints } from './thumbprints.ts'
@@ -30,6 +31,7 @@ const corpus: readonly Setup[] = [
   ...dates,
   ...keys,
   ...thumbprints,
+  ...revocation,
   ...sessionsAndRights,
 ]
 const working: readonly Working[] = [...workingNames, ...workingPaths, ...workingThumbprints]
@@ -242,8 +244,6 @@ for (const { name, registry, client } of working) {
 
 /** Codes that no set-up here can lead to, and what they belong to. */
 const elsewhere: Readonly<Partial<Record<DecisionCode, string>>> = {
-  certificateRevoked: 'revocation',
-  revocationUnknown: 'revocation',
   ipForbidden: 'inbound IP rules',
   tokenInvalid: 'tokens',
   identityConflict: 'tokens and webhooks',

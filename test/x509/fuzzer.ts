@@ -1,6 +1,8 @@
 import { X509Certificate } from 'node:crypto'
+import { finish } from '../../src/base/steps.ts'
 import { parseCertificate } from '../../src/x509/certificate.ts'
 import { readRevocationList } from '../../src/x509/crl.ts'
+import { decodeListInSteps } from '../../src/x509/crl-upload.ts'
 import { DerReader } from '../../src/x509/der.ts'
 import {
   canonicalKey,
@@ -10,14 +12,14 @@ import {
 } from '../../src/x509/distinguished-name.ts'
 import { matchableText } from '../../src/x509/general-name.ts'
 import { checkThumbprintCertificate, findPath } from '../../src/x509/path.ts'
-import { readCertificateFile, readPem } from '../../src/x509/pem.ts'
+import { readCertificateFile, readPem, toPem } from '../../src/x509/pem.ts'
 import { keyWeakness } from '../../src/x509/public-key.ts'
 import { corpus } from './fuzz-corpus.ts'
 import { mutate, type Random, randomOf } from './fuzz-mutation.ts'
 import { noSkew, now, parse, timedWarm } from './kit.ts'
 
 /** What a stranger's or operator's bytes reach in this room. */
-export const fuzzTargets = ['der', 'certificate', 'path', 'crl', 'pem'] as const
+export const fuzzTargets = ['der', 'certificate', 'path', 'crl', 'crlUpload', 'pem'] as const
 export type FuzzTarget = (typeof fuzzTargets)[number]
 
 export interface FuzzResult {
@@ -37,6 +39,14 @@ const certificates = Object.entries(corpus).flatMap(([name, der]) => (name === '
 const pristine = certificates.map(parse)
 const anchors = [parse(corpus.root), parse(corpus.rsaRoot), parse(corpus.edRoot)]
 const signedBytes = new Set(pristine.map(({ tbsCertificate }) => Buffer.from(tbsCertificate).toString('latin1')))
+
+/** A list as people hand it in: PEM, with the certificate of its CA, base64, DER. */
+const listUploads = [
+  toPem('X509 CRL', corpus.list),
+  toPem('X509 CRL', corpus.list) + toPem('CERTIFICATE', corpus.root),
+  Buffer.from(corpus.list).toString('base64'),
+  Buffer.from(corpus.list).toString('latin1'),
+]
 
 /** Runs one target on mutated inputs; the same seed gives the same bytes. Stops at the first broken promise. */
 export function fuzzX509(name: FuzzTarget, seed: number, runs: number): FuzzResult {
@@ -82,6 +92,17 @@ const targets: Readonly<Record<FuzzTarget, Target>> = {
   crl: (random) => {
     const input = mutate(random, corpus.list, [...certificates, corpus.list])
     return { input, judge: () => judgeList(input) }
+  },
+  crlUpload: (random) => {
+    const uploads = listUploads.map((text) => Buffer.from(text, 'latin1'))
+    const input = Buffer.from(mutate(random, random.pick(uploads), uploads))
+    return {
+      input,
+      judge: () => {
+        const upload = finish(decodeListInSteps(input))
+        return upload.ok && judgeList(upload.value.der)
+      },
+    }
   },
   pem: (random) => {
     const text = Buffer.from(mutate(random, pemText(random), [pemText(random)]))

@@ -2,10 +2,13 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
-import { unixSeconds } from '../../src/base/time.ts'
+import { type UnixSeconds, unixSeconds } from '../../src/base/time.ts'
 import { type Certificate, parseCertificate } from '../../src/x509/certificate.ts'
+import { readRevocationList } from '../../src/x509/crl.ts'
+import { DenyList } from '../../src/x509/deny-list.ts'
 import { ExtendedKeyUsage } from '../../src/x509/extensions.ts'
 import { findPath } from '../../src/x509/path.ts'
+import { type RegisteredRevocationList, Revocation } from '../../src/x509/revocation.ts'
 import { noSkew, verdict } from './kit.ts'
 import { limboDifferences } from './limbo-differences.ts'
 
@@ -24,16 +27,29 @@ interface LimboCase {
   readonly validation_time: string | null
   readonly expected_result: 'SUCCESS' | 'FAILURE'
   readonly max_chain_depth: number | null
+  /** PEM. */
+  readonly crls?: readonly string[]
 }
 
-/** Names of servers and revocation are judged elsewhere, not by the path. */
-const notApplicable = /^(?:webpki::san|webpki::cn|crl)::/
+/** Names of servers are judged elsewhere, not by the path. */
+const notApplicable = /^(?:webpki::san|webpki::cn)::/
 
 /** Cases without a time of their own are valid for centuries. */
 const defaultTime = '2026-07-01T00:00:00Z'
 
 function der(pem: string): Uint8Array {
   return new Uint8Array(Buffer.from(pem.replace(/-----[^-]*-----|\s/g, ''), 'base64'))
+}
+
+/** Null: the list of a CA that has nothing to do with the case. */
+function readList(list: Uint8Array, anchors: readonly Certificate[], now: UnixSeconds) {
+  let refused: string | null = null
+  for (const authority of anchors) {
+    const read = readRevocationList({ der: list, authority, now, skewSeconds: 0, inUse: null })
+    if (read.ok) return { authority, list: read.value }
+    if (read.error.kind !== 'issuerMismatch') refused = read.error.kind
+  }
+  return refused
 }
 
 function judge(limbo: LimboCase): string {
@@ -43,12 +59,21 @@ function judge(limbo: LimboCase): string {
     const read = parseCertificate(der(pem))
     return read.ok ? [read.value] : []
   })
+  const now = unixSeconds(Math.floor(Date.parse(limbo.validation_time ?? defaultTime) / 1000))
+  const lists: RegisteredRevocationList[] = []
+  for (const [index, text] of (limbo.crls ?? []).entries()) {
+    const read = readList(der(text), anchors, now)
+    // A list that nobody may upload protects nobody: whoever brings it is told so.
+    if (typeof read === 'string') return `list ${read}`
+    if (read !== null) lists.push({ name: `list ${index}`, ...read })
+  }
   return verdict(
     findPath({
       leaf: leaf.value,
       sent: limbo.untrusted_intermediates.map(der),
       anchors,
-      now: unixSeconds(Math.floor(Date.parse(limbo.validation_time ?? defaultTime) / 1000)),
+      now,
+      revocation: new Revocation({ denyList: new DenyList(), lists, refuseStale: true }),
       skew: noSkew,
       purpose: limbo.validation_kind === 'SERVER' ? ExtendedKeyUsage.ServerAuth : ExtendedKeyUsage.ClientAuth,
       // Theirs counts intermediates, ours all certificates of the path.

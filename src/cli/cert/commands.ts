@@ -65,6 +65,19 @@ A CA, a device below it, and its thumbprint:
   })
 
   cert
+    .command('revoke')
+    .description('put certificates on the revocation list (CRL) of their CA; without any, sign the list anew')
+    .argument('[file...]', 'PEM or DER; the first certificate of each')
+    .option('--ca <file>', 'CA certificate that issued them', 'ca.pem')
+    .option('--ca-key <file>', 'private key of --ca; default: the file beside it that ends in .key')
+    .option('--list <file>', 'the list; made when there is none; default: the file beside --ca that ends in .crl')
+    .option('--days <n>', 'the next list is due after so many days; default: 7')
+    .addOption(outputOption())
+    .action(async (files, options) => {
+      await (await import('./revoke.ts')).revoke(terminal, files, options)
+    })
+
+  cert
     .command('inspect')
     .description('what the broker reads in a certificate: names by validation scheme, dates, key, usage, thumbprints')
     .argument('<file...>', 'PEM or DER; - reads the standard input')

@@ -178,7 +178,7 @@ export async function makeRequest(
 }
 
 /** A CA certificate that may sign, with its key; `others` stand below it in the same file. */
-async function readAuthority(
+export async function readAuthority(
   terminal: Terminal,
   file: string,
   keyFile = keyFileBeside(file),
