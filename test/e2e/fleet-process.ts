@@ -16,6 +16,8 @@ export interface Device {
   readonly version: ProtocolVersion
   readonly subscribe: string
   readonly willTopic: string | null
+  /** Where it dials from. */
+  readonly localAddress?: string
 }
 
 export interface Ended {
@@ -37,7 +39,14 @@ export interface Pulse {
 }
 
 export type Order =
-  | { readonly kind: 'open'; readonly port: number; readonly key: string; readonly devices: readonly Device[] }
+  | {
+      readonly kind: 'open'
+      readonly port: number
+      readonly key: string
+      readonly devices: readonly Device[]
+      /** All dial at the same moment, and again after a pause until they are in. Default: sixteen at a time, once. */
+      readonly atOnce?: boolean
+    }
   | { readonly kind: 'beat'; readonly topic: string }
   | { readonly kind: 'report' }
 
@@ -66,6 +75,7 @@ class Link {
     this.#opened.promise.catch(() => {})
     this.#socket = connect({
       ...{ host: '127.0.0.1', port, servername: 'localhost', rejectUnauthorized: false },
+      ...(device.localAddress === undefined ? {} : { localAddress: device.localAddress }),
       secureContext: createSecureContext({ cert: device.cert, key }),
     })
     this.#socket.setNoDelay(true)
@@ -177,16 +187,33 @@ let ended: Ended[] = []
 let waits: number[] = []
 let gaps: number[] = []
 
-async function open({ devices, port, key }: Extract<Order, { kind: 'open' }>): Promise<void> {
+async function open({ devices, port, key, atOnce = false }: Extract<Order, { kind: 'open' }>): Promise<number> {
   let next = 0
+  let failed = 0
+  const dial = (device: Device): Promise<void> => {
+    const link = new Link(device, port, key)
+    return link.opened.then(() => void links.push(link))
+  }
   const worker = async (): Promise<void> => {
     for (let device = devices[next++]; device !== undefined; device = devices[next++]) {
-      const link = new Link(device, port, key)
-      links.push(link)
-      await link.opened
+      if (!atOnce) {
+        await dial(device)
+        continue
+      }
+      // As devices do it: again after a pause that grows, and is nobody else's.
+      for (let pauseMs = 500; ; pauseMs = Math.min(8_000, pauseMs * 2)) {
+        try {
+          await dial(device)
+          break
+        } catch {
+          failed++
+          await new Promise((resolve) => setTimeout(resolve, pauseMs * (0.5 + Math.random())))
+        }
+      }
     }
   }
-  await Promise.all(Array.from({ length: 16 }, worker))
+  await Promise.all(Array.from({ length: atOnce ? devices.length : 16 }, worker))
+  return failed
 }
 
 function beat(topic: string): void {
@@ -215,8 +242,8 @@ process.on('message', (order: Order) => {
   switch (order.kind) {
     case 'open':
       open(order).then(
-        () => process.send?.({ done: true }),
-        (error: unknown) => process.send?.({ failed: String(error) }),
+        (failed) => process.send?.({ failed }),
+        (error: unknown) => process.send?.({ failure: String(error) }),
       )
       return
     case 'beat':

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { Agent, request } from 'node:https'
@@ -17,7 +16,8 @@ import {
 } from '../../src/x509/issue.ts'
 import { toPem } from '../../src/x509/pem.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
-import type { Device, Ended, Order, Pulse, Report } from './fleet-process.ts'
+import { Fleet } from './fleet.ts'
+import type { Device, Ended, Pulse } from './fleet-process.ts'
 import { serve } from './sealgate.ts'
 
 /**
@@ -136,22 +136,6 @@ const slices: readonly Slice[] = [
   { name: 'will', share: 0.05, willTopic: 't/will/x' },
   { name: 'rest', share: 0.2, ca: 'second' },
 ]
-
-class Fleet {
-  readonly #child: ChildProcess = fork(new URL('./fleet-process.ts', import.meta.url), { execArgv: [] })
-
-  async ask(order: Order): Promise<Report> {
-    const answer = once(this.#child, 'message')
-    this.#child.send(order)
-    const [said] = (await answer) as [Report & { readonly failed?: string }]
-    if (said.failed !== undefined) throw new Error(said.failed)
-    return said
-  }
-
-  end(): void {
-    if (this.#child.connected) this.#child.disconnect()
-  }
-}
 
 export async function runLiveTrust(options: LiveTrustOptions): Promise<LiveTrustReport> {
   const { directory, connections, lifeSeconds } = options
