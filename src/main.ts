@@ -190,6 +190,7 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     })
     undo.push(
       registry.onChange((changes) => {
+        if (!adapters.events.wants('resourceChanged')) return
         for (const { namespace, type, name, change } of changes) {
           adapters.events.emit({
             kind: 'resourceChanged',

@@ -240,6 +240,8 @@ export class Rejudge implements Resumable {
       return
     }
     this.#queue(this.#byClient.get(clientKey(namespace.id, change.uid)) ?? [])
+    // An import of a million clients reads none of them again where nobody is there yet.
+    if (namespace.sessions.count === 0) return
     const foldedName = namespace.view.clientByUid(change.uid)?.foldedName
     if (foldedName === undefined) return
     // Of a new client only a token or a webhook can have used the name (S36).
