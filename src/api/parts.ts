@@ -75,6 +75,8 @@ export interface ApiLimits {
   readonly connectionsCheckingIntervalMs: number
   /** An idle connection is closed after this long. */
   readonly keepAliveTimeoutMs: number
+  /** A connection on which nothing moves is closed: longer than the longest deployment takes, and no peer keeps an answer for ever. */
+  readonly inactivityTimeoutMs: number
   /** How long a stop waits for the requests that are under way. */
   readonly closeTimeoutMs: number
   /** Requests per second of one principal, and how many at once. */
@@ -97,6 +99,7 @@ export const defaultLimits: ApiLimits = {
   requestTimeoutMs: 120_000,
   connectionsCheckingIntervalMs: 2_000,
   keepAliveTimeoutMs: 72_000,
+  inactivityTimeoutMs: 300_000,
   closeTimeoutMs: 5_000,
   requestsPerSecond: 5_000,
   requestBurst: 10_000,

@@ -1,5 +1,6 @@
 import type { TLSSocket } from 'node:tls'
 import type { FastifyRequest } from 'fastify'
+import { normalizeServerName } from '../base/server-name.ts'
 import type { House } from './house.ts'
 
 /** `https://host:port`, as the settings say or else as the request names us; nothing else of the header is believed. */
@@ -14,17 +15,17 @@ export function baseUrlOf(house: House, request: FastifyRequest): string {
  * A connection that was opened for one namespace's host is not used for another's (S49: kept-alive and coalesced
  * connections would carry a judgement from one into the other).
  */
-export function isMisdirected(house: House, request: FastifyRequest): boolean {
+/** @param host of the Host header; null: an address */
+export function isMisdirected(house: House, request: FastifyRequest, host: string | null): boolean {
   const { servername } = request.raw.socket as TLSSocket
   if (typeof servername !== 'string' || servername === '') return false
-  return namespaceOfHost(house, servername) !== namespaceOfHost(house, request.headers.host ?? servername)
+  return namespaceOfHost(house, normalizeServerName(servername)) !== namespaceOfHost(house, host)
 }
 
-function namespaceOfHost(house: House, host: string): string | null {
+function namespaceOfHost(house: House, host: string | null): string | null {
   const { domain } = house.parts.settings
-  const name = host.toLowerCase().replace(/:\d+$/, '').replace(/\.$/, '')
-  if (domain === null || !name.endsWith(`.${domain.toLowerCase()}`)) return null
-  const label = name.slice(0, -domain.length - 1)
+  if (domain === null || host === null || !host.endsWith(`.${domain.toLowerCase()}`)) return null
+  const label = host.slice(0, -domain.length - 1)
   return house.parts.registry.view.namespaceByName(label)?.id ?? null
 }
 

@@ -9,6 +9,7 @@ import fastify, {
   type FastifyRequest,
   type HTTPMethods,
 } from 'fastify'
+import { requestedHost } from '../base/host-header.ts'
 import { plainAddress } from './access/buckets.ts'
 import { type Admitted, admit, identify } from './access/gate.ts'
 import { armError } from './arm/error.ts'
@@ -57,6 +58,7 @@ export async function openApi(parts: ApiParts): Promise<Api> {
       maxHeaderSize: 32_768,
     },
     requestTimeout: limits.requestTimeoutMs,
+    connectionTimeout: limits.inactivityTimeoutMs,
     keepAliveTimeout: limits.keepAliveTimeoutMs,
     bodyLimit: limits.bodyBytes,
     logger: false,
@@ -89,6 +91,9 @@ export async function openApi(parts: ApiParts): Promise<Api> {
       request.raw.socket.destroy()
       return reply
     }
+    const host = requestedHost(request.raw)
+    if (host === undefined) return send(reply, request, badHost)
+    if (isMisdirected(house, request, host)) return send(reply, request, misdirected)
     // Whoever names no route is answered before a byte of content is kept (S55: anybody may ask).
     return request.is404 ? send(reply, request, notFound(house, request)) : undefined
   })
@@ -144,6 +149,19 @@ export async function openApi(parts: ApiParts): Promise<Api> {
   }
 }
 
+/** S49: what somebody in between may have read in another way is not read at all. */
+const badHost = armError(
+  400,
+  'InvalidRequest',
+  'Write the path alone in the request line, and one Host header with a host name or address.',
+  { target: 'Host', headers: { connection: 'close' } },
+)
+const misdirected = armError(
+  421,
+  'MisdirectedRequest',
+  'The Host header names another namespace than the TLS connection was opened for.',
+)
+
 function addRoute(app: FastifyInstance<Server>, house: House, route: Route): void {
   const method: HTTPMethods[] = route.method === 'GET' ? ['GET', 'HEAD'] : [route.method]
   const bodyLimit = route.body?.limit === undefined ? house.limits.bodyBytes : house.limits[route.body.limit]
@@ -168,10 +186,6 @@ function addRoute(app: FastifyInstance<Server>, house: House, route: Route): voi
 }
 
 function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: number): Entry | { answer: Answer } {
-  if (isMisdirected(house, request)) {
-    const message = 'The Host header names another namespace than the TLS connection was opened for.'
-    return { answer: armError(421, 'MisdirectedRequest', message) }
-  }
   const query = new Query(searchOf(request))
   const baseUrl = baseUrlOf(house, request)
   const { authorization } = request.headers

@@ -1,9 +1,9 @@
 import type { Server, TLSSocket, TlsOptions } from 'node:tls'
+import { normalizeServerName } from '../base/server-name.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
 import { plainAddress } from './accept-limiter.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
 import { readPeerChain } from './peer-chain.ts'
-import { normalizeServerName } from './server-name.ts'
 import type { SocketFacts } from './socket-transport.ts'
 import type { TlsContexts } from './tls-context.ts'
 

@@ -1,6 +1,6 @@
 import { readdir, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { normalizeServerName } from '../listeners/server-name.ts'
+import { normalizeServerName } from '../base/server-name.ts'
 import type { TlsContexts } from '../listeners/tls-context.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'

@@ -356,3 +356,109 @@ test('scopes are read in any casing and written in one', () => {
     assert.equal(parseScope(bad), null, bad)
   }
 })
+
+const webhook = {
+  endpointUrl: 'https://identity.example/check?code=secret',
+  azureActiveDirectoryApplicationIdOrUri: 'a',
+  azureActiveDirectoryTenantId: 't',
+  identity: { type: 'SystemAssigned' },
+}
+const withTrust = (trust: object) => ({
+  location: 'local',
+  properties: { topicSpacesConfiguration: { state: 'Enabled', clientAuthentication: trust } },
+})
+
+test('S69 whose tokens and which webhook are believed is an action of its own', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  const token = await tokenOf(api, {
+    name: 'registrar',
+    role: 'contributor',
+    notActions: ['Microsoft.EventGrid/namespaces/clientAuthentication/write'],
+  })
+  const apiVersion = '2025-07-15-preview'
+  const put = (body: object, by = token) => api.call('PUT', plantPath, { body, token: by, apiVersion })
+  const patch = (body: object) => api.call('PATCH', plantPath, { body, token, apiVersion })
+  assert.equal((await put(withTrust({}))).status, 200, 'what has nothing to do with it')
+  assert.equal((await put(withTrust({ webhookAuthentication: webhook }))).body.error.code, 'AuthorizationFailed')
+  assert.equal((await put(withTrust({ webhookAuthentication: webhook }), administratorToken)).status, 200)
+  const shown = (await api.call('GET', plantPath, { apiVersion })).body
+  const trust = shown.properties.topicSpacesConfiguration.clientAuthentication
+  assert.equal(trust.webhookAuthentication.endpointUrl, 'https://identity.example/check', 'its query may be a secret')
+  assert.equal((await put(shown)).status, 200, 'sent back as it was shown')
+  assert.equal((await patch({ tags: { a: 'b' } })).status, 200)
+  for (const changed of [
+    { ...webhook, endpointUrl: 'https://evil.example/' },
+    { ...webhook, endpointUrl: 'https://identity.example/check?code=mine' },
+    undefined,
+  ]) {
+    const refused = await put(withTrust(changed === undefined ? {} : { webhookAuthentication: changed }))
+    assert.equal(refused.status, 403, JSON.stringify(changed))
+  }
+  const removed = {
+    properties: { topicSpacesConfiguration: { clientAuthentication: { webhookAuthentication: null } } },
+  }
+  assert.equal((await patch(removed)).status, 403)
+  const deploy = (body: object) =>
+    api.call('PUT', `${groupPath}/providers/Microsoft.Resources/deployments/d`, {
+      body: {
+        properties: {
+          mode: 'Incremental',
+          template: {
+            resources: [{ type: 'Microsoft.EventGrid/namespaces', apiVersion, name: 'plant', ...body }],
+          },
+        },
+      },
+      token,
+    })
+  assert.equal((await deploy(withTrust({}))).status, 403)
+  assert.equal((await deploy(withTrust({ webhookAuthentication: trust.webhookAuthentication }))).status, 201)
+  const after = (await api.call('GET', plantPath, { apiVersion })).body.properties.topicSpacesConfiguration
+  assert.deepEqual(after.clientAuthentication, trust)
+})
+
+test('what a deployment would change is shown to whoever may read it', async (t) => {
+  const api = await testApi(t)
+  await api.plant()
+  await api.call('PUT', `${clients}/a`, { body: { properties: {} } })
+  const token = await tokenOf(api, {
+    name: 'blind',
+    role: 'contributor',
+    notActions: ['Microsoft.EventGrid/namespaces/clients/read'],
+  })
+  const template = (type: string) => ({
+    resources: [
+      {
+        type: `Microsoft.EventGrid/namespaces/${type}`,
+        apiVersion: '2025-02-15',
+        name: 'plant/abc',
+        properties: { topicTemplates: ['a'] },
+      },
+    ],
+  })
+  const whatIf = (type: string, by: string) =>
+    api.call('POST', `${groupPath}/providers/Microsoft.Resources/deployments/d/whatIf`, {
+      body: { properties: { mode: 'Incremental', template: template(type) } },
+      token: by,
+    })
+  assert.equal((await whatIf('topicSpaces', token)).status, 200)
+  const refused = await whatIf('clients', token)
+  assert.equal(refused.status, 403)
+  assert.match(refused.body.error.message, /clients\/read/)
+  assert.equal((await whatIf('clients', administratorToken)).status, 200)
+})
+
+test('names of places are those of what the caller may see', async (t) => {
+  const api = await testApi(t)
+  const path = (name: string) => plantPath.replace(/plant$/, name)
+  for (const [name, location] of Object.entries({ mine: 'here', theirs: 'secretplace' })) {
+    await api.call('PUT', path(name), { body: { ...namespaceBody, location } })
+  }
+  const places = async (token: string) => {
+    const { body } = await api.call('GET', `/subscriptions/${subscriptionId}/locations`, { token })
+    return body.value.map(({ name }: { name: string }) => name)
+  }
+  const token = await tokenOf(api, { name: 'narrow', role: 'reader', scope: path('mine') })
+  assert.deepEqual(await places(administratorToken), ['here', 'local', 'secretplace'])
+  assert.deepEqual(await places(token), ['here', 'local'])
+})

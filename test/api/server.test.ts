@@ -3,7 +3,7 @@ import { connect as connectTcp } from 'node:net'
 import { test } from 'node:test'
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls'
 import { gate } from './gate.ts'
-import { namespaceBody, plantPath, serverCa, testApi } from './support.ts'
+import { administratorToken, namespaceBody, plantPath, serverCa, type TestApiOptions, testApi } from './support.ts'
 
 /** Writes text and gives what comes back until the server closes, or until `enough`. */
 function raw(port: number, text: string, enough: (got: string) => boolean = () => false): Promise<string> {
@@ -144,17 +144,7 @@ test('S49 a connection for one namespace does not ask for another', async (t) =>
 test('a stop answers what is under way, closes idle connections and ends handshakes', async (t) => {
   const held = gate()
   const { api, call, endpoint } = await testApi(t, {
-    registry: (registry) =>
-      new Proxy(registry, {
-        get(target, property) {
-          const member = Reflect.get(target, property)
-          if (property !== 'put') return typeof member === 'function' ? member.bind(target) : member
-          return async (...args: Parameters<typeof registry.put>) => {
-            await held.pass()
-            return target.put(...args)
-          }
-        },
-      }),
+    registry: waitingAt(held),
   })
   assert.equal((await call('GET', '/readyz')).status, 200)
   const silent = connectTcp(api.port, '127.0.0.1')
@@ -187,4 +177,71 @@ test('S64 health says ok or not; metrics need a token unless only this machine r
   assert.ok(!metrics.text.includes('secret-device'))
   const open = await testApi(t, { settings: { openMetrics: true } })
   assert.equal((await open.call('GET', '/metrics', { token: null })).status, 200)
+})
+
+test('S49 a request says once where it goes: a target with a host of its own, two Host headers or none are 400', async (t) => {
+  const { api } = await testApi(t)
+  const end = 'connection: close\r\n\r\n'
+  const statusOf = async (text: string) => /^HTTP\/1\.1 (\d+)/.exec(await raw(api.port, text))?.[1]
+  assert.equal(await statusOf(`GET /healthz HTTP/1.1\r\nhost: localhost\r\n${end}`), '200')
+  assert.equal(await statusOf(`GET https://localhost/healthz HTTP/1.1\r\nhost: localhost\r\n${end}`), '400')
+  assert.equal(await statusOf(`GET /healthz HTTP/1.1\r\nhost: localhost\r\nhost: other.test\r\n${end}`), '400')
+  assert.equal(await statusOf(`GET /healthz HTTP/1.1\r\nHost: localhost\r\nhOST: localhost\r\n${end}`), '400')
+  assert.equal(await statusOf(`GET /healthz HTTP/1.0\r\n${end}`), '400')
+  assert.equal(await statusOf(`GET /healthz HTTP/1.1\r\nhost: a b\r\n${end}`), '400')
+  assert.equal(await statusOf(`GET /healthz HTTP/1.1\r\nhost: [::1]:8443\r\n${end}`), '200')
+})
+
+/** A registry whose writes wait until the test lets them. */
+function waitingAt(held: ReturnType<typeof gate>): NonNullable<TestApiOptions['registry']> {
+  return (registry) =>
+    new Proxy(registry, {
+      get(target, property) {
+        const member = Reflect.get(target, property)
+        if (property !== 'put') return typeof member === 'function' ? member.bind(target) : member
+        return async (...args: Parameters<typeof registry.put>) => {
+          await held.pass()
+          return target.put(...args)
+        }
+      },
+    })
+}
+
+const putPlant = (() => {
+  const body = JSON.stringify(namespaceBody)
+  const head = `host: localhost\r\nauthorization: Bearer ${administratorToken}\r\n`
+  return `PUT ${plantPath}?api-version=2025-02-15 HTTP/1.1\r\n${head}content-length: ${body.length}\r\n\r\n${body}`
+})()
+
+test('a connection on which nothing moves is closed, whatever it waits for: no peer keeps an answer for ever', async (t) => {
+  const held = gate()
+  const { api, call } = await testApi(t, { limits: { inactivityTimeoutMs: 100 }, registry: waitingAt(held) })
+  const socket = await handshake(api.port, {})
+  const closed = new Promise((resolve) => socket.once('close', resolve))
+  socket.resume()
+  socket.write(putPlant)
+  await held.reached
+  await closed
+  held.open()
+  assert.equal((await call('GET', '/healthz')).status, 200)
+})
+
+test('a stop does not wait for answers that were asked for behind one whose peer has left', async (t) => {
+  const held = gate()
+  const { api, entries } = await testApi(t, {
+    limits: { closeTimeoutMs: 60_000 },
+    registry: waitingAt(held),
+  })
+  const socket = await handshake(api.port, {})
+  socket.write(putPlant + 'GET /healthz HTTP/1.1\r\nhost: localhost\r\n\r\n'.repeat(3))
+  await held.reached
+  const gone = new Promise((resolve) => socket.once('close', resolve))
+  socket.destroy()
+  await gone
+  await api.close()
+  held.open()
+  assert.deepEqual(
+    entries.filter(({ event }) => event === 'apiCloseTimedOut'),
+    [],
+  )
 })

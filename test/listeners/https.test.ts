@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { once } from 'node:events'
 import { type TestContext, test } from 'node:test'
-import { hostNameOf } from '../../src/listeners/host-header.ts'
+import { hostNameOf } from '../../src/base/host-header.ts'
 import { isOwnOrigin, type OriginPolicy } from '../../src/listeners/origin.ts'
 import { openWebDoor, RawPeer, upgradeLines } from './web-door.ts'
 

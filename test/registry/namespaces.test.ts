@@ -422,3 +422,26 @@ test('EG 9 at most ten CA certificates, and the certificate of one is not regist
   must(await put(registry, 'caCertificates', 'ca-1', { encodedCertificate: pemOf(works) }))
   assert.equal(problems(await put(registry, 'caCertificates', 'ca-2', { encodedCertificate: pemOf(works) })).length, 1)
 })
+
+test('the query of a webhook’s address is kept and never shown; what was shown may be sent back', async () => {
+  const registry = await plantRegistry()
+  const webhook = (endpointUrl: string) =>
+    configured({
+      clientAuthentication: {
+        webhookAuthentication: {
+          endpointUrl,
+          azureActiveDirectoryApplicationIdOrUri: 'a',
+          azureActiveDirectoryTenantId: 't',
+          identity: { type: 'SystemAssigned' },
+        },
+      },
+    })
+  const put = async (url: string) => must(await registry.put(ns('plant'), webhook(url), author)).change
+  assert.equal(await put('https://x.example/hook?code=s3cret'), 'updated')
+  assert.ok(!JSON.stringify(documentOf(registry)).includes('s3cret'))
+  assert.ok(JSON.stringify(documentOf(registry)).includes('"https://x.example/hook"'))
+  assert.equal(await put('https://x.example/hook'), 'unchanged', 'it still has its query')
+  assert.equal(await put('https://x.example/hook?code=other'), 'updated')
+  assert.equal(await put('https://x.example/elsewhere'), 'updated')
+  assert.equal(await put('https://x.example/hook'), 'updated')
+})

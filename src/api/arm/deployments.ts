@@ -4,7 +4,7 @@ import { applyDeployment, type PlannedChange, planDeployment } from '../../regis
 import { type Deployment, readTemplateSteps } from '../../registry/deployment/template.ts'
 import { invalid, type Problem } from '../../registry/failure.ts'
 import { Fields } from '../../registry/fields.ts'
-import { formatResourceId, fullType, prunedTypes, typeOf } from '../../registry/resource-id.ts'
+import { formatResourceId, fullType, prunedTypes, type ResourceId, typeOf } from '../../registry/resource-id.ts'
 import { may } from '../access/caller.ts'
 import { denied } from '../access/gate.ts'
 import { formatScope } from '../access/role.ts'
@@ -14,6 +14,7 @@ import { type Answer, type Call, callerOf, json, type Route } from '../route.ts'
 import { armError, failed, invalidDocument } from './error.ts'
 import { groupPath } from './paths.ts'
 import { auditAll } from './resources.ts'
+import { changesTrust, mayChangeTrust, trustDenied } from './trust-change.ts'
 
 /**
  * Deployments of templates: validated whole, written in one transaction, answered when done. az splices the text of the
@@ -66,6 +67,8 @@ export const deploymentRoutes: readonly Route[] = [
       const read = await readDeployment(call)
       if (!read.ok) return read.error
       const { deployment, prune } = read.value
+      const forbidden = forbiddenRead(call, deployment, prune)
+      if (forbidden !== null) return forbidden
       const planned = await planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
       if (!planned.ok) return failed(planned.error)
       return { status: 200, stream: whatIfText(planned.value.changes) }
@@ -123,7 +126,7 @@ async function deploy(call: Call): Promise<Answer> {
   const read = await readDeployment(call)
   if (!read.ok) return read.error
   const { deployment, prune } = read.value
-  const forbidden = forbiddenChange(call, deployment, prune)
+  const forbidden = forbiddenChange(call, deployment, prune) ?? (await forbiddenTrust(call, deployment, prune))
   if (forbidden !== null) return forbidden
   const applied = await applyDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
   const resource = `${groupOf(call)}/providers/${type}/${nameOf(call)}`
@@ -141,7 +144,43 @@ async function deploy(call: Call): Promise<Answer> {
 }
 
 /** A template may do nothing that its author may not do one by one (S69). */
-function forbiddenChange(call: Call, { resources }: Deployment, prune: boolean): Answer | null {
+function forbiddenChange(call: Call, deployment: Deployment, prune: boolean): Answer | null {
+  return forbidden(call, deployment, (id) => {
+    const deletes = prune && id.child === null ? prunedTypes.map((child) => `${fullType(child)}/delete`) : []
+    return [`${fullType(typeOf(id))}/write`, ...deletes]
+  })
+}
+
+/** What would change is shown as it is now: to whoever may read it. */
+function forbiddenRead(call: Call, deployment: Deployment, prune: boolean): Answer | null {
+  return forbidden(call, deployment, (id) => {
+    const deleted = prune && id.child === null ? prunedTypes.map((child) => `${fullType(child)}/read`) : []
+    return [`${fullType(typeOf(id))}/read`, ...deleted]
+  })
+}
+
+/** Whose tokens and which webhook are believed is no part of what writes a namespace (S69). */
+async function forbiddenTrust(call: Call, deployment: Deployment, prune: boolean): Promise<Answer | null> {
+  const bodies = new Map(
+    deployment.resources.map(({ id, body: content }) => [formatResourceId(id).toLowerCase(), content]),
+  )
+  const careful = deployment.resources.filter(({ id }) => id.child === null && !mayChangeTrust(call, id))
+  if (careful.length === 0) return null
+  const planned = await planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+  if (!planned.ok) return failed(planned.error)
+  const change = planned.value.changes.find(
+    (changed) =>
+      !mayChangeTrust(call, changed.id) &&
+      changesTrust(changed, bodies.get(formatResourceId(changed.id).toLowerCase())),
+  )
+  return change === undefined ? null : trustDenied(call, change.id)
+}
+
+function forbidden(
+  call: Call,
+  { resources }: Deployment,
+  actionsOf: (id: ResourceId) => readonly string[],
+): Answer | null {
   const caller = callerOf(call)
   const allowed = new Set<string>()
   for (const { id } of resources) {
@@ -149,9 +188,7 @@ function forbiddenChange(call: Call, { resources }: Deployment, prune: boolean):
     const kind = `${typeOf(id)} ${id.namespace}`
     if (allowed.has(kind)) continue
     const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)
-    const actions = [`${fullType(typeOf(id))}/write`]
-    if (prune && id.child === null) actions.push(...prunedTypes.map((child) => `${fullType(child)}/delete`))
-    const missing = actions.find((action) => !may(caller, action, scope))
+    const missing = actionsOf(id).find((action) => !may(caller, action, scope))
     if (missing !== undefined) return denied({ ...call, caller }, missing, scope)
     allowed.add(kind)
   }

@@ -15,9 +15,6 @@ export function listNamespaces(call: Call, resourceGroup: string | null): Answer
   if (!filter.ok) return filter.error
   const { registry, settings } = call.house.parts
   const { subscriptionId } = settings
-  const caller = callerOf(call)
-  const isSeen = ({ id }: Resource): boolean =>
-    may(caller, action, formatScope(subscriptionId, id.resourceGroup, id.namespace))
   const where = filter.value
   const options = {
     after: request.value.after,
@@ -26,9 +23,16 @@ export function listNamespaces(call: Call, resourceGroup: string | null): Answer
   }
   const listed = registry.list({ subscriptionId, resourceGroup }, options)
   if (!listed.ok) return failed(listed.error)
-  const documents = listed.value.resources.filter(isSeen).map(({ document }) => document)
+  const documents = listed.value.resources
+    .filter((namespace) => seesNamespace(call, namespace))
+    .map(({ document }) => document)
   const base = formatScope(subscriptionId, resourceGroup, null)
   return json(200, page(call, `${base}/providers/Microsoft.EventGrid/namespaces`, documents, listed.value.next))
+}
+
+export function seesNamespace(call: Call, { id }: Resource): boolean {
+  const { subscriptionId } = call.house.parts.settings
+  return may(callerOf(call), action, formatScope(subscriptionId, id.resourceGroup, id.namespace))
 }
 
 /** Whether the caller may see the group, or something in it. */

@@ -1,12 +1,14 @@
 import type { Result } from '../../base/result.ts'
 import type { Changed } from '../../registry/change.ts'
 import type { RegistryFailure } from '../../registry/failure.ts'
+import type { WriteOptions } from '../../registry/registry.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { formatResourceId, fullType, namespaceId, type ResourceId, typeOf } from '../../registry/resource-id.ts'
 import { type AuditFacts, audit, authorOf } from '../house.ts'
 import { type Answer, type Call, empty, json } from '../route.ts'
 import { failed } from './error.ts'
 import { etagHeader, readCondition } from './etag.ts'
+import { changesTrust, mayChangeTrust, trustDenied } from './trust-change.ts'
 
 /** What all six resources share: read, write and delete one of them. */
 
@@ -39,10 +41,20 @@ export async function writeResource(
   const condition = readCondition(call.headers)
   if (!condition.ok) return condition.error
   const { registry } = call.house.parts
-  const options = {
+  let options: WriteOptions = {
     apiVersion: call.apiVersion,
     ...(condition.value === null ? {} : { condition: condition.value }),
     ...(content === undefined ? {} : { content }),
+  }
+  if (id.child === null && !mayChangeTrust(call, id)) {
+    const rehearsed = await registry.rehearse([{ kind, id, body, ...options }], authorOf(call))
+    if (rehearsed.ok) {
+      const [changed] = rehearsed.value
+      if (changed !== undefined && changesTrust(changed, body)) return trustDenied(call, id)
+      // What was looked at is what is written.
+      const etag = changed?.before?.etag
+      options = { ...options, condition: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: [etag] } }
+    }
   }
   const done = await registry[kind](id, body, authorOf(call), options)
   auditChange(call, id, 'write', done)

@@ -2,6 +2,7 @@ import { childTypes } from '../../registry/resource-id.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { offeredVersions } from './api-version.ts'
 import { armError } from './error.ts'
+import { seesGroup, seesNamespace } from './namespace-list.ts'
 
 /** Tenant, subscription, places and providers: one of each, as the tools of Azure expect them to exist. */
 
@@ -115,9 +116,17 @@ function subscriptionOf({ house }: Call) {
   }
 }
 
-function locationsOf({ house }: Call): readonly string[] {
-  const namespaces = house.groups.namespaces(null).map(({ document }) => document.location ?? 'local')
-  const groups = house.groups.list().map(({ location }) => location)
+/** Of what the caller may see; names of places elsewhere are none of their business. */
+function locationsOf(call: Call): readonly string[] {
+  const { groups: all } = call.house
+  const namespaces = all
+    .namespaces(null)
+    .filter((namespace) => seesNamespace(call, namespace))
+    .map(({ document }) => document.location ?? 'local')
+  const groups = all
+    .list()
+    .filter(({ name }) => seesGroup(call, name))
+    .map(({ location }) => location)
   return [...new Set(['local', ...groups, ...namespaces].map((name) => name.replaceAll(' ', '').toLowerCase()))].sort()
 }
 
@@ -164,6 +173,7 @@ function actionNames(): readonly string[] {
     'decisions/read',
     'sessions/read',
     'sessions/close/action',
+    'clientAuthentication/write',
     'clients/certificates/read',
     'caCertificates/use/read',
   ]

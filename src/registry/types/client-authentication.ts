@@ -40,7 +40,7 @@ export function readClientAuthentication(
 ): ClientAuthentication {
   const kept = (name: VersionedProperty) => !fields.has(name) && !canExpress(context.apiVersion, name)
   const jwt = kept('customJwtAuthentication') ? existing?.customJwtAuthentication : readCustomJwt(fields, context)
-  const webhook = kept('webhookAuthentication') ? existing?.webhookAuthentication : readWebhook(fields)
+  const webhook = kept('webhookAuthentication') ? existing?.webhookAuthentication : readWebhook(fields, existing)
   return {
     alternativeAuthenticationNameSources: readSources(fields),
     ...(jwt === undefined ? {} : { customJwtAuthentication: jwt }),
@@ -103,7 +103,16 @@ function readCustomJwt(fields: Fields, { limits }: ReadContext): CustomJwtAuthen
   }
 }
 
-function readWebhook(fields: Fields): WebhookAuthentication | undefined {
+/** The query of a webhook's address may be its secret (`?code=…`): it is kept and used, and shown to nobody. */
+export function webhookDocument(webhook: WebhookAuthentication): WebhookAuthentication {
+  return { ...webhook, endpointUrl: withoutQuery(webhook.endpointUrl) }
+}
+
+function withoutQuery(url: string): string {
+  return url.replace(/[?#].*$/s, '')
+}
+
+function readWebhook(fields: Fields, existing: ClientAuthentication | null): WebhookAuthentication | undefined {
   if (!fields.has('webhookAuthentication')) return undefined
   const webhook = fields.nested('webhookAuthentication')
   const required = (from: Fields, name: string): string => {
@@ -112,7 +121,10 @@ function readWebhook(fields: Fields): WebhookAuthentication | undefined {
     return text
   }
   const identity = webhook.nested('identity')
-  const endpointUrl = required(webhook, 'endpointUrl')
+  const given = required(webhook, 'endpointUrl')
+  const kept = existing?.webhookAuthentication?.endpointUrl
+  // Whoever sends back what was shown means what is stored.
+  const endpointUrl = kept !== undefined && given === withoutQuery(kept) ? kept : given
   if (endpointUrl !== '' && !/^https:\/\/[^/?#\s]+/i.test(endpointUrl)) {
     webhook.fail('endpointUrl', 'InvalidValue', 'Write an https:// address.')
   }

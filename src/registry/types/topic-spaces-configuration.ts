@@ -1,6 +1,6 @@
 import type { Fields } from '../fields.ts'
 import { canExpress } from './api-version.ts'
-import { type ClientAuthentication, readClientAuthentication } from './client-authentication.ts'
+import { type ClientAuthentication, readClientAuthentication, webhookDocument } from './client-authentication.ts'
 import type { ReadContext } from './context.ts'
 
 /** `topicSpacesConfiguration` of a namespace: the MQTT broker's switch and settings. */
@@ -85,7 +85,7 @@ export function topicSpacesConfigurationDocument(
     clientAuthentication: {
       alternativeAuthenticationNameSources,
       ...(customJwtAuthentication === undefined ? {} : { customJwtAuthentication }),
-      ...(webhookAuthentication === undefined ? {} : { webhookAuthentication }),
+      ...(webhookAuthentication === undefined ? {} : { webhookAuthentication: webhookDocument(webhookAuthentication) }),
     },
     ...customDomainsDocument(customDomains),
   }

@@ -1,4 +1,3 @@
-import type { IncomingMessage } from 'node:http'
 import { normalizeServerName } from './server-name.ts'
 
 /**
@@ -6,7 +5,10 @@ import { normalizeServerName } from './server-name.ts'
  * not say it once and well (RFC 9112 3.2): Node.js takes the first of several Host headers, which somebody in between
  * may not have looked at, and a target with a host of its own would outrank the header.
  */
-export function requestedHost(request: IncomingMessage): string | null | undefined {
+export function requestedHost(request: {
+  readonly url?: string | undefined
+  readonly rawHeaders: readonly string[]
+}): string | null | undefined {
   if (request.url?.startsWith('/') !== true) return undefined
   let header: string | undefined
   for (let i = 0; i < request.rawHeaders.length; i += 2) {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { normalizeServerName } from '../../src/listeners/server-name.ts'
+import { normalizeServerName } from '../../src/base/server-name.ts'
 
 const table: readonly (readonly [string | false | null | undefined, string | null])[] = [
   ['broker.example', 'broker.example'],
