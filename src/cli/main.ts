@@ -59,6 +59,8 @@ export function createProgram(terminal: Terminal): Command {
     .configureOutput({
       writeOut: (text) => terminal.print(text.replace(/\n$/, '')),
       writeErr: (text) => terminal.complain(text.replace(/\n$/, '')),
+      // A mistake in the words of a command; where there is no likely word to suggest, the help has them all.
+      outputError: (text, write) => write(text.replace(/^(error: [^\n]+)\n$/, '$1; --help shows what there is\n')),
     })
   addServer(program, 'dev', 'for development: loopback, with certificates, clients and topics made on first start')
   addServer(program, 'serve', 'for operation: nothing is made that was not asked for')

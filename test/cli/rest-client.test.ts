@@ -189,7 +189,10 @@ test('no server, no directory and wrong addresses are told apart', async (t) => 
   const place = placeWithData(t, { ...stub, port: 1 })
   const refused = await sealgate(place, ...list)
   assert.equal(refused.code, 1)
-  assert.match(refused.err, /nothing answers at https:\/\/127\.0\.0\.1:1\n {2}Is the server of data running\?/)
+  assert.match(
+    refused.err,
+    /nothing answers at https:\/\/127\.0\.0\.1:1\n {2}Is the server of data running\? sealgate serve --data-dir data starts it/,
+  )
   rmSync(join(place.directory, 'data', 'admin.token'))
   assert.match((await sealgate(place, ...list, '--data-dir', 'data')).err, /admin\.token: no such file/)
   assert.ok(readFileSync(join(place.directory, 'data', 'tls', 'ca.pem')).length > 0)

@@ -36,5 +36,5 @@ test('its steps are called what records call them', () => {
 test('the table of contents leads to every page', () => {
   const contents = readFileSync(join(root, 'docs/README.md'), 'utf8')
   for (const file of globSync('docs/*.md', { cwd: root }).map((path) => path.slice('docs/'.length)))
-    if (file !== 'README.md') assert.ok(contents.includes(`](${file})`), file)
+    if (file !== 'README.md') assert.ok(contents.includes(`](${file})`), `docs/README.md does not lead to docs/${file}`)
 })

@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
+import { join } from 'node:path'
 import { CommandFailure } from '../command-failure.ts'
 import type { RestRequest } from './client.ts'
 import type { ServerAddress } from './find-server.ts'
@@ -109,7 +111,7 @@ export function connectionFailure(address: ServerAddress, error: Error): Command
           `nothing answers at ${origin}`,
           dataDir === null
             ? '--server URL names another address'
-            : `Is the server of ${dataDir} running? sealgate serve --data-dir ${dataDir} starts it; --server URL names another address`,
+            : `Is the server of ${dataDir} running? ${startOf(dataDir)} starts it; --server URL names another address`,
         ],
         1,
         error,
@@ -131,6 +133,12 @@ export function connectionFailure(address: ServerAddress, error: Error): Command
     default:
       return new CommandFailure([`${origin}: ${error.message.split('\n')[0]}`], 1, error)
   }
+}
+
+/** `serve` refuses what `dev` made. */
+function startOf(dataDir: string): string {
+  const mode = existsSync(join(dataDir, 'made-by-sealgate-dev')) ? 'dev' : 'serve'
+  return `sealgate ${mode} --data-dir ${dataDir}`
 }
 
 /** Of several addresses that were tried, the first one's. */
