@@ -273,13 +273,17 @@ export class Connection
     this.outbox.append(arena, start, arena.used)
   }
 
+  /**
+   * Over TLS every write ends in the turn after its own. Where nobody waited for that, no turn begins: its end would be
+   * one more pass of the loop, for as little as is ready by then (bench: TLS pairs).
+   */
   onDrain(): void {
-    this.core.turn.begin()
     this.outbox.drained()
   }
 
   onOutboxDrained(): void {
-    this.#session?.pump(this.core.turn.now)
+    const session = this.#session
+    if (session?.isOwed === true) session.pump(this.core.turn.now)
     if (!this.outbox.isOverBound) this.letGo(Hold.Outbox)
   }
 

@@ -300,6 +300,11 @@ export class OnlineSession {
     this.#waiting.push(sender)
   }
 
+  /** Is there anything that `pump` might send or resume? */
+  get isOwed(): boolean {
+    return this.stored !== null || this.queue.length > 0 || this.#waiting.length > 0
+  }
+
   /** Sends what waits as far as window and socket allow. */
   pump(now: UnixMillis): void {
     this.#pumpQueue(now)

@@ -56,6 +56,30 @@ for (const [args, line] of [
   })
 }
 
+test('a server begins with a small young generation, in the same process, unless somebody else gives a size', () => {
+  const show = join(import.meta.dirname, 'young-generation.js')
+  const size = (...nodeArguments: string[]) => {
+    const { stdout, pid } = spawnSync(process.execPath, [
+      ...nodeArguments,
+      '--import',
+      show,
+      launcher,
+      'serve',
+      '--bogus',
+    ])
+    // One line from each start of the process; the last one stands.
+    const last = stdout.toString().trim().split('\n').at(-1) ?? ''
+    return { ...(JSON.parse(last) as { pid: number; arguments: string[] }), started: pid }
+  }
+  const usual = size()
+  assert.equal(usual.pid, usual.started)
+  assert.deepEqual(
+    usual.arguments.slice(0, 1),
+    process.execve === undefined ? ['--import'] : ['--max-semi-space-size=4'],
+  )
+  assert.deepEqual(size('--max-semi-space-size=16').arguments.slice(0, 2), ['--max-semi-space-size=16', '--import'])
+})
+
 test('no command is wrong usage, and shows what there is', () => {
   const { code, stderr } = sealgate()
   assert.equal(code, 2)
