@@ -185,7 +185,11 @@ function willOf(
   const { will } = packet
   if (will === null) return { outcome: 'ok', stored: null, topicName: null }
   const judged = judgeWillTopic(core, namespace, accepted, will.topicName)
-  if (!judged.ok) return { outcome: 'refused', refused: judged.error }
+  if (!judged.ok) {
+    const fault = topicFault(will.topicName, Buffer.byteLength(will.topicName), namespace.limits)
+    if (fault !== null) namespace.limitBites(fault.limit)
+    return { outcome: 'refused', refused: judged.error }
+  }
   const owner = sessionOwnerOf(accepted.principal)
   const chain = certificatesBehind(evidence, accepted, namespace.view)
   return { outcome: 'ok', stored: core.wills.encode(will, namespace, owner, chain), topicName: judged.value }

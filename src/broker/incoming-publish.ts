@@ -362,7 +362,9 @@ export class IncomingPublish implements PublishOrigin {
 
   #refuseOverLimit({ limit, reasonCode, detail }: LimitFault): void {
     this.#session.namespace.limitBites(limit)
-    this.#refuse(reasonCode, detail)
+    // [MQTT-3.4.2-1]: PUBACK and PUBREC have no word for it; CONNACK had said it.
+    if (reasonCode === ReasonCode.RetainNotSupported) this.#link.end(clientError(reasonCode, detail))
+    else this.#refuse(reasonCode, detail)
   }
 
   /** Version 5 is told in the acknowledgement and stays; without one, and in 3.1.1, the connection ends. */
