@@ -1,8 +1,9 @@
-import type { Server, TLSSocket, TlsOptions } from 'node:tls'
+import { type Server, TLSSocket, type TlsOptions } from 'node:tls'
 import { normalizeServerName } from '../base/server-name.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
 import { plainAddress } from './accept-limiter.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
+import { HandshakePacer } from './handshake-pacer.ts'
 import { readPeerChain } from './peer-chain.ts'
 import type { SocketFacts } from './socket-transport.ts'
 import type { TlsContexts } from './tls-context.ts'
@@ -35,17 +36,26 @@ const hostRateExceeded = 'handshake rate of the host exceeded'
  * @param knownProtocols the application protocols (ALPN) that a client may name; one that names none is served as well
  */
 export function secureServerOptions(options: SecureDoorOptions, knownProtocols: readonly string[]): TlsOptions {
-  const { contexts } = options
+  const { contexts, clock } = options
+  const pacer = new HandshakePacer(clock, { workedMs: () => performance.eventLoopUtilization().active })
   return {
     ...socketOptions,
     ...contexts.fallbackOptions,
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: options.handshakeTimeoutMs,
-    SNICallback: (sent, answer) => {
+    SNICallback(this: unknown, sent, answer) {
       const serverName = normalizeServerName(sent)
-      if (options.admitsHandshake?.(serverName) !== false) answer(null, contexts.contextFor(serverName))
-      else answer(new Error(hostRateExceeded))
+      if (options.admitsHandshake?.(serverName) === false) {
+        answer(new Error(hostRateExceeded))
+        return
+      }
+      // The socket calls it as its own method, which Node.js does not promise; without it the lease ends the stay.
+      const socket = this instanceof TLSSocket ? this : null
+      const leave = pacer.enter(() => {
+        if (socket?.destroyed !== true) answer(null, contexts.contextFor(serverName))
+      })
+      socket?.once('secure', leave).once('close', leave)
     },
     // An answer of undefined is the alert no_application_protocol; not called for a client that names none.
     ALPNCallback: ({ protocols }) => protocols.find((protocol) => knownProtocols.includes(protocol)),
