@@ -56,7 +56,7 @@ function choiceCases(levels: readonly Level[]): string[] {
       const flags = [option.long, option.short].flatMap((flag) => flag ?? [])
       const pattern = flags.map((flag) => `'${path} ${flag}'`).join('|')
       if (option.argChoices !== undefined) return [`    ${pattern}) list='${option.argChoices.join(' ')}' ;;`]
-      if (takesFile(option)) return [`    ${pattern}) files=1 ;;`]
+      if (takesFile(option)) return [`    ${pattern}) list='' files=1 ;;`]
       // Any other value is the user's own.
       return option.required || option.optional ? [`    ${pattern}) list='' ;;`] : []
     }),

@@ -154,7 +154,7 @@ function leftUntil(text: string, now: number): string {
 }
 
 /**
- * The document of a client with its secondary thumbprint as the only one. Refused until the device shows it: whoever
+ * The document of a client with its secondary thumbprint in the place of the primary one. Refused until the device shows it: whoever
  * takes away a thumbprint that is in use locks the device out.
  */
 export async function withPromotedThumbprint(client: RestClient, path: string, document: unknown): Promise<unknown> {
@@ -162,19 +162,20 @@ export async function withPromotedThumbprint(client: RestClient, path: string, d
   const authentication = (properties['clientCertificateAuthentication'] ?? {}) as {
     readonly allowedThumbprints?: readonly string[]
   }
-  const [primary, secondary] = authentication.allowedThumbprints ?? []
-  if (primary === undefined || secondary === undefined) {
+  const [, ...secondary] = authentication.allowedThumbprints ?? []
+  if (secondary.length === 0) {
     throw new CommandFailure([
       `client ${rest.name} has no secondary thumbprint`,
       'A second one is given beside the first: --client-certificate-authentication "{validation-scheme:ThumbprintMatch,allowed-thumbprints:[<first>,<second>]}"',
     ])
   }
   const [used] = await certificatesOf(client, path)
-  if (used?.thumbprint !== 'secondary') {
+  const inUse = secondary.find((thumbprint) => thumbprint === used?.sha256 || thumbprint === used?.sha1)
+  if (inUse === undefined) {
     const seen = used === undefined ? 'it was not seen with a certificate yet' : `it was last seen with ${used.sha256}`
     throw new CommandFailure([
       `client ${rest.name} does not use its secondary thumbprint: ${seen}`,
-      `The secondary one is ${secondary}. Install that certificate on the device and let it connect, then repeat this.`,
+      `The secondary one is ${secondary.join(', ')}. Install that certificate on the device and let it connect, then repeat this.`,
       'A device that is gone for good: name the only thumbprint with --client-certificate-authentication.',
     ])
   }
@@ -182,7 +183,10 @@ export async function withPromotedThumbprint(client: RestClient, path: string, d
     ...rest,
     properties: {
       ...properties,
-      clientCertificateAuthentication: { ...authentication, allowedThumbprints: [secondary] },
+      clientCertificateAuthentication: {
+        ...authentication,
+        allowedThumbprints: [inUse, ...secondary.filter((thumbprint) => thumbprint !== inUse)],
+      },
     },
   }
 }
