@@ -1,4 +1,4 @@
-import type { Stop } from '../ports/engine.ts'
+import type { NamespaceId, Stop } from '../ports/engine.ts'
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 import type { Subscription } from './router.ts'
@@ -7,11 +7,15 @@ import { parseStored } from './subscribe.ts'
 
 /** What the store and the other nodes tell: routes of stored sessions, retained topics, takeovers. */
 export function followStore(core: Core): Stop {
-  const { engine, namespaces, turn } = core
+  const { engine, namespaces, turn, unfinished } = core
+  const gone = new Set<NamespaceId>()
   const stops = [
     engine.sessions.routes(({ namespace: id, session: uid, clientId, subscriptions }) => {
       const namespace = namespaces.get(id)
-      if (namespace === null) return
+      if (namespace === null) {
+        gone.add(id)
+        return
+      }
       let entry = namespace.sessions.get(uid)
       if (subscriptions === null) {
         if (entry === undefined) return
@@ -45,6 +49,8 @@ export function followStore(core: Core): Stop {
       }
     }),
   ]
+  // All that is stored was told by now: of these a process died between their end and that of what was in them (S50).
+  for (const id of gone) void unfinished.do('purge', () => engine.purge(id))
   return () => {
     for (const stop of stops) stop()
   }

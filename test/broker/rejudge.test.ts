@@ -6,7 +6,7 @@ import { denyKeysOf } from '../../src/x509/deny.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
 import { issue, newKey } from '../auth/certificates.ts'
 import { parse } from '../x509/kit.ts'
-import { type House, house, start } from './support.ts'
+import { BrokerNamespace, type House, house, start } from './support.ts'
 
 function disconnectionsOf(home: House): string[] {
   return home.eventsOf('sessionEnded').map(({ clientId, reason }) => `${clientId} ${reason}`)
@@ -206,4 +206,27 @@ test('a change of the deny list looks at everybody and judges those whom it may 
   await home.settle()
   assert.equal(lost.take('DISCONNECT').reasonCode, ReasonCode.NotAuthorized)
   assert.deepEqual(disconnectionsOf(home), ['lost ClientAuthenticationError'])
+})
+
+test('[S50] what is stored of a namespace that was deleted while the broker was dying goes at the next start', async () => {
+  const other = new BrokerNamespace('other')
+  other.device('alpha')
+  const home = house({ namespaces: [other] })
+  const client = await home.connect({
+    name: 'alpha',
+    serverName: 'other.test',
+    properties: { sessionExpiryIntervalSeconds: 60 },
+  })
+  await client.subscribe('open/#', { qos: 1 })
+  const stays = await home.connect({ name: 'alpha', properties: { sessionExpiryIntervalSeconds: 60 } })
+  for (const one of [client, stays]) one.publish('open/a', 'x', { retain: true, qos: 1 })
+  await home.settle()
+  home.parts.all.splice(1, 1)
+  home.world.kill(home.parts.node)
+  const again = start({ ...home.parts, seed: 2 })
+  await again.settle()
+  assert.equal(again.engine.sessions.find(other.id, 'alpha'), undefined)
+  assert.equal(again.engine.retained.get(other.id, 'open/a'), undefined)
+  assert.notEqual(again.engine.sessions.find(home.namespace.id, 'alpha'), undefined)
+  assert.notEqual(again.engine.retained.get(home.namespace.id, 'open/a'), undefined)
 })
