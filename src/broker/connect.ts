@@ -6,20 +6,11 @@ import { isUnchanged, judgedUnder } from '../auth/judged-under.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
 import { certificatesBehind } from '../auth/revoked.ts'
 import { err, ok, type Result } from '../base/result.ts'
-import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
-import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
+import { ReasonCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
-import {
-  EngineError,
-  type OpenOutcome,
-  type OpenSession,
-  type SessionRecord,
-  type SessionUid,
-  type StoredWill,
-} from '../ports/engine.ts'
+import type { OpenOutcome, SessionRecord, StoredWill } from '../ports/engine.ts'
 import { noteCertificate } from './certificate-note.ts'
-import { takenOver } from './close-cause.ts'
 import { connectFault, negotiate } from './connack.ts'
 import {
   answerRefused,
@@ -32,15 +23,13 @@ import {
 import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
 import { contextOf, evidenceOf, gather } from './gather.ts'
-import { grantsOf } from './held-rights.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
-import type { Subscription } from './router.ts'
+import { openSession, subscriptionsOf } from './open-session.ts'
 import { OnlineSession } from './session.ts'
 import { type Resumption, SessionEntry } from './session-table.ts'
 import { StoredOutgoing } from './stored-outgoing.ts'
-import { parseStored } from './subscribe.ts'
 
 /**
  * The way of a CONNECT, top to bottom: what must be waited for, who it is, the packet against the namespace's limits, the
@@ -212,114 +201,6 @@ export function judgeWillTopic(
   return err({ ...willRefusal(accepted, topicName, null), remedy: authorization.remedy })
 }
 
-function isNewAndKept({ namespace, clientId, expiryIntervalSeconds }: OpenSession, { engine }: Core): boolean {
-  return expiryIntervalSeconds !== 0 && engine.sessions.find(namespace, clientId) === undefined
-}
-
-/** 128 random bits, and no name that somebody has (S33). */
-function assignedClientId({ engine, random }: Core, { id }: Namespace): string {
-  for (;;) {
-    const clientId = random.uid()
-    if (engine.sessions.find(id, clientId) === undefined) return clientId
-  }
-}
-
-/** Null: the store could not; the peer was told. */
-async function openSession(
-  connection: Connection,
-  namespace: Namespace,
-  packet: ConnectPacket,
-  accepted: Accepted,
-  will: StoredWill | null,
-): Promise<OpenOutcome | null> {
-  const { core } = connection
-  const { view, limits } = namespace
-  const { principal } = accepted
-  const terms = negotiate(packet, view)
-  const request: OpenSession = {
-    namespace: namespace.id,
-    clientId: packet.clientId === '' ? assignedClientId(core, namespace) : packet.clientId,
-    node: core.settings.nodeId,
-    owner: sessionOwnerOf(principal),
-    principal: {
-      method: accepted.method,
-      attributes: principal.kind === 'dynamicClient' ? principal.attributes : null,
-      validUntil: accepted.validUntil === null ? null : unixMillis(accepted.validUntil * 1000),
-    },
-    cleanStart: packet.cleanStart,
-    expiryIntervalSeconds: terms.sessionExpiryIntervalSeconds,
-    will,
-    quotas: quotasOf(namespace),
-    queue: {
-      maximumMessages: limits.maximumQueuedMessages,
-      maximumBytes: limits.maximumQueuedBytes,
-      overflow: limits.queueOverflow,
-    },
-    now: core.turn.now,
-    newUid: core.random.uid() as SessionUid,
-  }
-  if (isNewAndKept(request, core) && core.storeHealth.isFull) {
-    answerRefused(connection, packet, {
-      kind: 'packet',
-      reasonCode: ReasonCode.QuotaExceeded,
-      returnCode: ReturnCode.ServerUnavailable,
-      detail: 'the store takes nothing new',
-    })
-    return null
-  }
-  const holder = holderOf(namespace, request, core)
-  holder?.link.waitForTakeover(true)
-  const { openings, unfinished } = core
-  openings.begin(connection, request)
-  try {
-    // What the holder did last is written under its own proof of ownership, which this opening ends.
-    if (!(await core.commits.settled()))
-      throw new EngineError('unavailable', 'what the session did last is not settled')
-    const outcome = await openings.open(request)
-    if (outcome.kind !== 'opened' || !outcome.present) return outcome
-    const rights = core.rights.rightsOf(principal, view)
-    const held = subscriptionsOf(outcome.record)
-    if (held !== null && grantsOf(rights, held.values(), null) !== null) return outcome
-    // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
-    const { session, epoch } = outcome.fence
-    await unfinished.do('remove', () => core.engine.sessions.remove(session, { epoch }))
-    core.turn.begin()
-    core.sessionEnds.takeOver(outcome, namespace)
-    if (!openings.isLast(connection, request)) {
-      // A younger CONNECT of the same client has the session, or is about to: it keeps it.
-      connection.end(takenOver)
-      return null
-    }
-    return await openings.open({ ...request, cleanStart: true, now: core.turn.now })
-  } catch (error) {
-    core.turn.begin()
-    core.log.write('error', 'sessionOpenFailed', { error: String(error) })
-    answerRefused(connection, packet, {
-      kind: 'packet',
-      reasonCode: ReasonCode.ServerUnavailable,
-      returnCode: ReturnCode.ServerUnavailable,
-      detail: 'the store is not available',
-    })
-    return null
-  } finally {
-    holder?.link.waitForTakeover(false)
-    openings.end(connection, request)
-  }
-}
-
-export function quotasOf({ view, limits }: Namespace): OpenSession['quotas'] {
-  return { perName: view.maximumClientSessionsPerAuthenticationName, perNamespace: limits.maximumSessions }
-}
-
-/** The connection of the same client, on this node, that has the session now. */
-function holderOf(namespace: Namespace, { clientId, owner }: OpenSession, { engine }: Core): OnlineSession | null {
-  const existing = engine.sessions.find(namespace.id, clientId)
-  const online = existing === undefined ? undefined : namespace.sessions.get(existing.uid)?.online
-  if (online == null) return null
-  const { authority, uid } = online.record.owner
-  return authority === owner.authority && uid === owner.uid ? online : null
-}
-
 const nothingSent: Resumption = { sentUpTo: null, identifiers: new Map(), done: new Set(), isRestUnknown: false }
 
 /** Everything has been decided: from the takeover to CONNACK nothing waits. */
@@ -408,15 +289,4 @@ function admit(
   const { retainedSenders } = entry
   entry.retainedSenders = []
   for (const sender of retainedSenders) sender.goOn(core, session)
-}
-
-/** Null: the store holds a filter that is none. */
-function subscriptionsOf({ subscriptions }: SessionRecord): ReadonlyMap<string, Subscription> | null {
-  const parsed = new Map<string, Subscription>()
-  for (const stored of subscriptions) {
-    const subscription = parseStored(stored)
-    if (subscription === null) return null
-    parsed.set(stored.topicFilter, subscription)
-  }
-  return parsed
 }

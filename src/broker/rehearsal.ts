@@ -1,9 +1,10 @@
 import type { Accepted, Refused } from '../auth/decision.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
-import { isAllowedName, judgeWillTopic, quotasOf } from './connect.ts'
+import { isAllowedName, judgeWillTopic } from './connect.ts'
 import { nameRefusal, sessionRefusal } from './connect-refusal.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
+import { quotasOf } from './open-session.ts'
 
 /** What a CONNECT asks for beside being somebody. Null: it is not said. */
 export interface RehearsedConnect {
