@@ -1,21 +1,22 @@
 import { authorize } from '../auth/authorize.ts'
-import { areCurrent } from '../auth/rights.ts'
+import { assert } from '../base/assert.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
-import { decodeTopicUtf8, parseTopicFilter, parseTopicName } from '../mqtt/topic.ts'
+import { decodeTopicUtf8, parseTopicFilter } from '../mqtt/topic.ts'
 import { isUtf8Payload } from '../mqtt/utf8.ts'
 import type { InflightState } from '../ports/engine.ts'
 import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { HeldMessages } from './held-messages.ts'
-import { type LimitFault, overLimit, topicFault } from './message-limits.ts'
+import { type LimitFault, overLimit } from './message-limits.ts'
 import type { PublishOrigin } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
+import { type Denied, PublishTopics } from './publish-topics.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
 import { encodeStoredMessage, type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
 import type { Rate } from './token-bucket.ts'
-import { TopicMemory, TopicSlot } from './topic-memory.ts'
+import { TopicSlot } from './topic-memory.ts'
 
 /** What the handler asks of its connection. */
 export interface PublishLink {
@@ -28,8 +29,6 @@ export interface PublishLink {
   onBacklog(): void
   onBacklogGone(): void
 }
-
-type Denied = Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>
 
 /** A released QoS 2 message is answered with PUBCOMP, any other with PUBACK. */
 const releaseToken = 0x1_0000
@@ -52,9 +51,7 @@ export class IncomingPublish implements PublishOrigin {
   readonly #core: Core
   readonly #session: OnlineSession
   readonly #link: PublishLink
-  readonly #topics = new TopicMemory()
-  /** By alias; null where none was set. */
-  #aliases: (TopicSlot | null)[] = []
+  readonly #topics: PublishTopics
   readonly #held: HeldMessages
   #isEnded = false
   /** Null: no limit. */
@@ -73,6 +70,7 @@ export class IncomingPublish implements PublishOrigin {
     const { owner } = session.record
     this.publisher = { authority: owner.authority, uid: owner.uid, authenticationName: owner.authenticationName }
     this.#rate = session.namespace.rates.publishes(core.turn.monotonicMs)
+    this.#topics = new PublishTopics(core, session)
     this.#held = new HeldMessages(session.namespace.retained, incoming)
   }
 
@@ -115,9 +113,16 @@ export class IncomingPublish implements PublishOrigin {
       return
     }
     if (this.#rate !== null && !this.#isWithinRate(this.#rate)) return
-    const slot = view.topicAlias === 0 ? this.#topic() : this.#aliased()
-    if (slot === null) return
-    if (!this.#isAllowed(slot)) return
+    const slot = view.topicAlias === 0 ? this.#topics.named(view) : this.#topics.aliased(view)
+    if (!(slot instanceof TopicSlot)) {
+      this.#link.end(slot)
+      return
+    }
+    const topicFault = this.#topics.faultOf(slot)
+    if (topicFault !== null) {
+      this.#refuseTopic(topicFault)
+      return
+    }
     if (view.retain || view.propertiesEnd > view.propertiesStart) {
       const fault = overLimit(view, slot.topicName, session.namespace)
       if (fault !== null) {
@@ -158,8 +163,10 @@ export class IncomingPublish implements PublishOrigin {
    */
   #onRepeated(identifier: number): void {
     if (this.#rate !== null) this.#spend(this.#rate)
-    if (view.topicAlias > 0 && this.#aliased() === null) return
-    this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
+    const slot = view.topicAlias > 0 ? this.#topics.aliased(view) : null
+    if (slot === null || slot instanceof TopicSlot) {
+      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
+    } else this.#link.end(slot)
   }
 
   /** Will anything of this message be written? A QoS 2 message whose session ends with its connection is not, until PUBREL. */
@@ -172,7 +179,7 @@ export class IncomingPublish implements PublishOrigin {
   #joinsRun(): boolean {
     if (this.uncommitted > 0 || this.#rate !== null || this.#core.events.wants('published')) return false
     if (view.propertiesEnd > view.propertiesStart) return false
-    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd)
+    const slot = this.#topics.remembered(view)
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
     if (!PublishRun.admits(slot, view)) return false
     if (view.qos === 1 && !this.#admits(view.packetIdentifier)) return false
@@ -242,84 +249,9 @@ export class IncomingPublish implements PublishOrigin {
     if (limit !== null) this.#session.namespace.limitBites(limit)
   }
 
-  #topic(): TopicSlot | null {
-    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd)
-    return slot ?? this.#learn()
-  }
-
-  /** [MQTT-3.3.2-8] to [MQTT-3.3.2-12] */
-  #aliased(): TopicSlot | null {
-    const alias = view.topicAlias
-    if (alias > this.#session.namespace.limits.topicAliasMaximum) {
-      this.#session.namespace.limitBites('topicAliasMaximum')
-      this.#link.end(clientError(ReasonCode.TopicAliasInvalid, '[MQTT-3.3.2-9] above Topic Alias Maximum'))
-      return null
-    }
-    if (view.topicStart === view.topicEnd) {
-      const known = this.#aliases[alias] ?? null
-      if (known === null)
-        this.#link.end(clientError(ReasonCode.ProtocolError, '3.3.2.3.4 the alias stands for nothing'))
-      return known
-    }
-    // The packet makes the mapping, whatever becomes of its message: a later one by alias alone is refused alike.
-    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd) ?? this.#unjudged()
-    if (slot === null) return null
-    while (this.#aliases.length <= alias) this.#aliases.push(null)
-    this.#aliases[alias] = slot
-    return slot
-  }
-
-  /** First sight of these topic bytes: the only way to a topic slot that is remembered. */
-  #learn(): TopicSlot | null {
-    const slot = this.#unjudged()
-    if (slot === null || !this.#isAllowed(slot)) return null
-    this.#topics.add(slot)
-    return slot
-  }
-
-  /** A topic that is well formed; `#isAllowed` has not judged it. */
-  #unjudged(): TopicSlot | null {
-    const { namespace } = this.#session
-    const text = decodeTopicUtf8(view.bytes, view.topicStart, view.topicEnd)
-    if (text === null) {
-      this.#link.end(clientError(ReasonCode.MalformedPacket, '[MQTT-3.3.2-1] the topic is not UTF-8'))
-      return null
-    }
-    const parsed = parseTopicName(text)
-    if (!parsed.ok) {
-      this.#link.end(clientError(ReasonCode.TopicNameInvalid, `[MQTT-3.3.2-2] topic: ${parsed.error.kind}`))
-      return null
-    }
-    const bytes = Buffer.from(view.bytes.subarray(view.topicStart, view.topicEnd))
-    return new TopicSlot(namespace, bytes, parsed.value, namespace.router.route(parsed.value))
-  }
-
-  /** Checked against the registry of now on every use, remembered grants too (S40). */
-  #isAllowed(slot: TopicSlot): boolean {
-    const { registryStamp, limits } = this.#session.namespace
-    if (slot.stamp === registryStamp) return true
-    const fault = topicFault(slot.topicName, slot.bytes.length, limits)
-    const denied = fault === null ? this.#denialOf(slot) : null
-    if (fault === null && denied === null) {
-      slot.stamp = registryStamp
-      return true
-    }
-    // The slot keeps its old rights: an alias may still lead here, and must be refused again.
-    this.#topics.forget(slot)
-    if (fault !== null) this.#refuseOverLimit(fault)
-    else if (denied !== null) this.#deny(denied)
-    return false
-  }
-
-  /** Null: its client has the right to publish there. */
-  #denialOf(slot: TopicSlot): Denied | null {
-    const { namespace, principal } = this.#session
-    if (slot.rights !== null && areCurrent(slot.rights, principal, namespace.view)) return null
-    const rights = this.#core.rights.rightsOf(principal, namespace.view)
-    const authorization = authorize(rights, 'publish', slot.topicName)
-    if (authorization.outcome === 'denied') return authorization
-    slot.rights = rights
-    return null
+  #refuseTopic(fault: Denied | LimitFault): void {
+    if ('limit' in fault) this.#refuseOverLimit(fault)
+    else this.#deny(fault)
   }
 
   /** Where the namespace asks for it, a Response Topic is one that its sender could subscribe to (S45). */
@@ -416,9 +348,9 @@ export class IncomingPublish implements PublishOrigin {
     const { namespace, fence, entry } = this.#session
     const { retain } = readStoredMessage(body)
     readStoredPublish(body, view)
-    const slot = this.#topics.find(view.bytes, view.topicStart, view.topicEnd) ?? this.#unjudged()
-    if (slot === null) return
-    const denied = this.#denialOf(slot)
+    const slot = this.#topics.named(view)
+    assert(slot instanceof TopicSlot, 'the topic of what is held was parsed when it came')
+    const denied = this.#topics.denialOf(slot)
     if (denied !== null) {
       this.#record(denied)
       this.#dropHeld(identifier, denied.code)

@@ -52,8 +52,9 @@ export class TopicMemory {
     return null
   }
 
-  add(slot: TopicSlot): void {
+  keep(slot: TopicSlot): void {
     this.#last = slot
+    if (this.#slots.includes(slot)) return
     if (this.#slots.length < remembered) {
       this.#slots.push(slot)
       return
