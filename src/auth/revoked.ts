@@ -16,23 +16,26 @@ export function isAnyAuthorityRevoked(view: NamespaceView, now: UnixSeconds): bo
 }
 
 /**
- * Whether a certificate of the evidence is spoken against. A tenth of a judgement, so that a change of the deny list or of a
- * revocation list judges those whom it may concern and looks at the others only; `verify` decides.
+ * What a change of the deny list or of a revocation list means for a session, at a tenth of the cost of a judgement:
+ * `now`: a certificate of its evidence is spoken against. `later`: it rests on a list, which may be another one than before,
+ * so the end of its acceptance is to be found anew. `verify` decides.
  */
-export function isEvidenceRevoked(
+export function concernOf(
   evidence: ConnectEvidence,
   view: NamespaceView,
   verdicts: PathVerdicts,
   now: UnixSeconds,
-): boolean {
+): 'none' | 'now' | 'later' {
   const leaf = readLeaf(evidence, verdicts)
-  if (leaf.kind !== 'certificate') return false
+  if (leaf.kind !== 'certificate') return 'none'
   const { revocation } = view
-  if (revocation.faultOf(leaf.certificate, false, now) !== null) return true
-  return evidence.peerChain.slice(1).some((der) => {
+  const sent = evidence.peerChain.slice(1).flatMap((der) => {
     const read = verdicts.certificates.read(der)
-    return read.ok && revocation.faultOf(read.value, false, now) !== null
+    return read.ok ? [read.value] : []
   })
+  const certificates = [leaf.certificate, ...sent]
+  if (certificates.some((certificate) => revocation.faultOf(certificate, false, now) !== null)) return 'now'
+  return revocation.mayRestOnList(certificates) ? 'later' : 'none'
 }
 
 /** What speaks against one of these certificates; null: nothing, of what can be read. */

@@ -1,4 +1,4 @@
-import { isAnyAuthorityRevoked, isEvidenceRevoked } from '../auth/revoked.ts'
+import { concernOf, isAnyAuthorityRevoked } from '../auth/revoked.ts'
 import { toUnixSeconds } from '../base/time.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'
@@ -11,6 +11,8 @@ const perTurn = 128
 interface Sieving {
   readonly namespace: Namespace
   readonly sessions: Iterator<OnlineSession>
+  /** To be judged when everybody whom it is urgent for was found. */
+  readonly later: OnlineSession[]
 }
 
 /**
@@ -37,7 +39,7 @@ export class RevocationSieve implements Resumable {
       this.#found(sessions)
       return
     }
-    this.#waiting.set(namespace, { namespace, sessions: sessions.values() })
+    this.#waiting.set(namespace, { namespace, sessions: sessions.values(), later: [] })
     this.#schedule()
   }
 
@@ -46,17 +48,20 @@ export class RevocationSieve implements Resumable {
     const { turn, verdicts } = this.#core
     const now = toUnixSeconds(turn.now)
     let left = perTurn
-    for (const { namespace, sessions } of this.#waiting.values()) {
-      const concerned: OnlineSession[] = []
+    for (const { namespace, sessions, later } of this.#waiting.values()) {
+      const urgent: OnlineSession[] = []
       for (; left > 0; left--) {
         const next = sessions.next()
         if (next.done === true) {
           this.#waiting.delete(namespace)
           break
         }
-        if (isEvidenceRevoked(next.value.evidence, namespace.view, verdicts, now)) concerned.push(next.value)
+        const concern = concernOf(next.value.evidence, namespace.view, verdicts, now)
+        if (concern === 'now') urgent.push(next.value)
+        else if (concern === 'later') later.push(next.value)
       }
-      this.#found(concerned)
+      this.#found(urgent)
+      if (!this.#waiting.has(namespace)) this.#found(later)
       if (left === 0) break
     }
     this.#schedule()

@@ -24,6 +24,7 @@ import {
   type StoredClient,
   type StoredDenyEntry,
   type StoredNamespace,
+  type StoredRevocationList,
 } from './stored.ts'
 import { parseTopicTemplate, type TopicTemplate } from './topic-template.ts'
 import { denyKeysOfEntry } from './types/deny-entry.ts'
@@ -92,6 +93,7 @@ export class LiveView implements RegistryView {
           namespace?.deny(facts.uid, value === null ? null : (decodeStored(value) as StoredDenyEntry))
         } else if (facts.type === 'sealgateRevocationLists') {
           if (value === null) this.#lists.forget(facts.uid)
+          else this.#lists.written(decodeStored(value) as StoredRevocationList)
           namespace?.forgetRights()
         } else namespace?.forgetRights()
       } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.forgetRights()

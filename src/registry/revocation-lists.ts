@@ -46,6 +46,11 @@ export class RevocationLists {
     return finish(this.load(stored))
   }
 
+  /** A list that was read for this write is in use now; one that others wrote is read when somebody asks. */
+  written(stored: StoredRevocationList): void {
+    if (this.#waiting.has(stored.properties.sha256)) this.of(stored)
+  }
+
   *load(stored: StoredRevocationList): Steps<RegisteredRevocationList> {
     const { uid, name } = stored
     const { sha256, encodedIssuerCertificate, thisUpdate } = stored.properties

@@ -120,6 +120,11 @@ export class Revocation {
     return until === null ? null : unixSeconds(until)
   }
 
+  /** Whether there is a list that these certificates need, as far as names tell. */
+  mayRestOnList(certificates: readonly Certificate[]): boolean {
+    return this.#refuseStale && certificates.some((certificate) => this.#listsFor(certificate).length > 0)
+  }
+
   /** Instants from which on an answer may be another one. */
   turns(): readonly number[] {
     return this.#lists.flatMap(({ list: { nextUpdate } }) => (nextUpdate === null ? [] : [nextUpdate + 1]))
