@@ -7,7 +7,7 @@ import { routes } from '../src/api/routes.ts'
 export function managementApiPage(): string {
   const tags = [...new Set(routes.map(({ tag }) => tag))]
   const mebibytes = (bytes: number): string => `${bytes / 1_048_576} MiB`
-  const { bodyBytes, templateBytes, failureBurst, failuresPerSecond, explainsPerSecond } = defaultLimits
+  const { bodyBytes, templateBytes, listBytes, failureBurst, failuresPerSecond, explainsPerSecond } = defaultLimits
   return `# Management API
 
 <!-- Made by \`npm run docs\` from src/api. Do not edit. -->
@@ -31,14 +31,15 @@ OpenAPI 3.1.
 - **ETags** are an extension: \`If-Match\` and \`If-None-Match: *\` answer 412 when they do not hold.
 - **Errors** are \`{"error":{"code","message","target","details"}}\`; \`details\` lists all problems of a document. 429 and 503 carry \`Retry-After\`.
 - **Warnings** of a write that was done stand in \`warnings\` of the answer and in the audit log.
-- Content is limited to ${mebibytes(bodyBytes)}, templates to ${mebibytes(templateBytes)}. JSON with a key twice, \`__proto__\` or nesting beyond 32 is refused.
+- Content is limited to ${mebibytes(bodyBytes)}, templates to ${mebibytes(templateBytes)}, uploaded revocation lists to ${mebibytes(listBytes)}. JSON with a key twice, \`__proto__\` or nesting beyond 32 is refused.
   Deployments also take comments and keys without quotes, as az sends them.
 
 ## Who may do what
 
 Send \`Authorization: Bearer TOKEN\`. The built-in administrator's token lies in \`DATA/admin.token\`; further ones are made with
 \`POST /sealgate/tokens\`. Each has a role, a scope (subscription, resource group or namespace), an expiry, and may have actions taken from it
-(\`notActions\`), for example \`Microsoft.EventGrid/namespaces/caCertificates/*\` so that whoever registers devices cannot choose whom to trust.
+(\`notActions\`), for example \`Microsoft.EventGrid/namespaces/caCertificates/*\` so that whoever registers devices cannot choose whom to trust,
+  and \`…/sealgateDenyEntries/*\` and \`…/sealgateRevocationLists/*\` so that they cannot bring back a lost one.
 The store holds hashes only. Revoking takes effect with the next request. Nobody can hand on more than they have.
 
 | role | may |
