@@ -1,19 +1,16 @@
 import assert from 'node:assert/strict'
-import { readFileSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { rootCertificates } from 'node:tls'
 import { createMemoryWorld } from '../../src/adapters/memory/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
-import { toUnixSeconds, unixMillis, unixSeconds } from '../../src/base/time.ts'
+import { unixMillis } from '../../src/base/time.ts'
 import { applyTemplates } from '../../src/main/apply-templates.ts'
 import { StartError } from '../../src/main/start-error.ts'
 import type { NodeId } from '../../src/ports/engine.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
-import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
-import { createCertificateAuthority } from '../../src/x509/issue.ts'
-import { toPem } from '../../src/x509/pem.ts'
 import { temporaryDirectory } from '../listeners/door.ts'
 
 const now = unixMillis(Date.UTC(2027, 0, 1))
@@ -146,23 +143,4 @@ test('S13: warnings of the registry reach the log', async (t) => {
   }
   await apply(['one.json', JSON.stringify(template)])
   assert.ok(entries.some(({ event, facts }) => event === 'applyWarning' && facts['resource'] === 'root-1'))
-})
-
-test('the template that the README shows is a template', async (t) => {
-  const { apply, registry } = await setUp(t)
-  const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8')
-  const shown = /```json\n([\s\S]*?)```/.exec(readme)?.[1]
-  assert.ok(shown !== undefined)
-  const { certificate } = createCertificateAuthority({
-    subject: nameOfCommonName('CA'),
-    notBefore: toUnixSeconds(now),
-    notAfter: unixSeconds(toUnixSeconds(now) + 86_400),
-  })
-  const authority = toPem('CERTIFICATE', certificate.der)
-  const text = shown.replace(/"-----BEGIN CERTIFICATE-----.*-----END CERTIFICATE-----\\n"/, JSON.stringify(authority))
-  assert.notEqual(text, shown)
-  await apply(['readme.json', text])
-  const plant = registry.view.namespaceByName('plant')
-  assert.ok(plant?.clientByResourceName('press-7') !== undefined)
-  assert.equal(plant.permissionBindings().length, 1)
 })
