@@ -32,6 +32,8 @@ export interface PublishLink {
 
 /** A released QoS 2 message is answered with PUBCOMP, any other with PUBACK. */
 const releaseToken = 0x1_0000
+/** Its PUBACK says that nobody has subscribed. */
+const unheardToken = 0x2_0000
 /** One view serves all connections: it is used up within one call. */
 const view = new PublishView()
 /** Who sends on after so many refusals is cut off. */
@@ -149,8 +151,10 @@ export class IncomingPublish implements PublishOrigin {
     const identifier = view.packetIdentifier
     const { deliveries } = slot.route
     if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
-    const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, identifier)
-    if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
+    const answer = this.#answerTo(slot)
+    const token = answer === ReasonCode.Success ? identifier : unheardToken | identifier
+    const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, token)
+    if (qos === 1 && isDone) this.#link.sendAcknowledgement('PUBACK', identifier, answer)
     else if (!isDone) {
       if (qos === 1) this.#unanswered++
       this.#link.onBacklog()
@@ -182,7 +186,9 @@ export class IncomingPublish implements PublishOrigin {
     const slot = this.#topics.remembered(view)
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
     if (!PublishRun.admits(slot, view)) return false
-    if (view.qos === 1 && !this.#admits(view.packetIdentifier)) return false
+    if (view.qos === 1 && (this.#answerTo(slot) !== ReasonCode.Success || !this.#admits(view.packetIdentifier))) {
+      return false
+    }
     const { run } = this.#core
     if (!run.add(slot, view)) {
       run.finish(this.#session.outbox)
@@ -191,6 +197,13 @@ export class IncomingPublish implements PublishOrigin {
     const { deliveries } = slot.route
     if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
     return true
+  }
+
+  /** Of PUBACK and PUBREC (MQTT 5.0 3.4.2.1), where the namespace tells it. */
+  #answerTo({ route }: TopicSlot): ReasonCode {
+    if (route.deliveries.length > 0 || route.groups.length > 0) return ReasonCode.Success
+    const isTold = this.#session.version === 5 && this.#session.namespace.limits.tellsNoMatchingSubscribers
+    return isTold ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success
   }
 
   /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-7]. */
@@ -330,12 +343,13 @@ export class IncomingPublish implements PublishOrigin {
     const identifier = view.packetIdentifier
     const body = encodeStoredMessage(view, slot.aliasedTopic, 2, view.retain, this.publisher, core.turn.now)
     this.#held.add(identifier, body)
+    const answer = this.#answerTo(slot)
     if (!session.entry.isStored) {
-      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, ReasonCode.Success))
+      this.#inOrder(() => this.#link.sendAcknowledgement('PUBREC', identifier, answer))
       return
     }
     core.commits.operate(session.fence, { kind: 'incoming', packetIdentifier: identifier, body })
-    this.#afterCommit('PUBREC', identifier, ReasonCode.Success)
+    this.#afterCommit('PUBREC', identifier, answer)
   }
 
   onPubrel(identifier: number): void {
@@ -407,8 +421,11 @@ export class IncomingPublish implements PublishOrigin {
       this.#link.end(storeUnavailable)
       return
     }
-    if (token >= releaseToken) this.#link.sendAcknowledgement('PUBCOMP', token & 0xffff, ReasonCode.Success)
-    else if (token > 0) this.#link.sendAcknowledgement('PUBACK', token, ReasonCode.Success)
+    const identifier = token & 0xffff
+    if ((token & releaseToken) !== 0) this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.Success)
+    else if ((token & unheardToken) !== 0) {
+      this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.NoMatchingSubscribers)
+    } else if (token > 0) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
     this.#link.onBacklogGone()
   }
 }

@@ -119,6 +119,12 @@ const features = {
     false,
     'Message Expiry Interval 0 is no expiry; else such a message expires at once.',
   ),
+  tellsNoMatchingSubscribers: flag(
+    false,
+    false,
+    'PUBACK and PUBREC say 0x10 where nobody has subscribed to the topic; else 0x00.',
+    silent,
+  ),
   topicAliasMaximum: count(10, 256, [0, 65_535], 'Largest topic alias that a client may use.'),
   outgoingTopicAliasMaximum: count(
     0,

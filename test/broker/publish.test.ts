@@ -307,3 +307,35 @@ test('EG 6.1 Message Expiry Interval 0 means never in profile event-grid: the su
     for (const { properties } of publishes) assert.deepEqual(properties, { contentType: 't' })
   }
 })
+
+test('MQTT 5.0 3.4.2.1 where the namespace tells it, PUBACK and PUBREC say that nobody has subscribed', async () => {
+  for (const tellsNoMatchingSubscribers of [true, false]) {
+    const home = house({ limits: { tellsNoMatchingSubscribers } })
+    const unheard = tellsNoMatchingSubscribers ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success
+    for (const sessionExpiryIntervalSeconds of [0, 60]) {
+      const client = await home.connect({ properties: { sessionExpiryIntervalSeconds } })
+      const codes = async (qos: 1 | 2, count: number, retain = false): Promise<number[]> => {
+        for (let i = 0; i < count; i++) client.publish('open/a', 'x', { qos, retain })
+        await home.settle()
+        return client.packets().flatMap((packet) => ('reasonCode' in packet ? [packet.reasonCode] : []))
+      }
+      // Three in a chunk: those that follow each other go together.
+      assert.deepEqual(await codes(1, 3), [unheard, unheard, unheard])
+      assert.deepEqual(await codes(1, 1, true), [unheard], 'behind a commit')
+      assert.deepEqual(await codes(2, 1), [unheard])
+      for (const filter of ['open/+', '$share/g/open/#']) {
+        const other = await home.connect({ name: 'beta', clientId: filter })
+        await other.subscribe(filter, { qos: 1 })
+        assert.deepEqual(await codes(1, 2), [0, 0], filter)
+        assert.deepEqual(await codes(2, 1), [0], filter)
+        other.peer.close()
+        await home.settle()
+      }
+      assert.deepEqual(await codes(1, 1), [unheard], 'after they have gone')
+    }
+    const old = await home.connect({ version: 4, clientId: 'old' })
+    old.publish('open/a', 'x', { qos: 1 })
+    await home.settle()
+    assert.equal(old.take('PUBACK').reasonCode, ReasonCode.Success)
+  }
+})

@@ -240,7 +240,7 @@ const connecting: readonly Mutation[] = [
   edit(
     '5:3.1.3-6 5:3.2.2-16 3:3.1.3-6',
     'broker/connect.ts',
-    "clientId: packet.clientId === '' ? core.random.uid() : packet.clientId,",
+    "clientId: packet.clientId === '' ? assignedClientId(core, namespace) : packet.clientId,",
     "clientId: packet.clientId === '' ? 'somebody' : packet.clientId,",
   ),
   edit(
@@ -419,8 +419,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.3-11',
     'broker/incoming-publish.ts',
-    "this.#link.sendAcknowledgement('PUBCOMP', token & 0xffff,",
-    "this.#link.sendAcknowledgement('PUBREC', token & 0xffff,",
+    "if ((token & releaseToken) !== 0) this.#link.sendAcknowledgement('PUBCOMP',",
+    "if ((token & releaseToken) !== 0) this.#link.sendAcknowledgement('PUBREC',",
   ),
   edit(
     '5:4.3.3-12',
@@ -469,8 +469,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '3:4.8.0-2',
     'broker/incoming-publish.ts',
-    'if (!committed) {\n      this.#link.end(storeUnavailable)\n      return\n    }\n    if (token >=',
-    'if (token >=',
+    'if (!committed) {\n      this.#link.end(storeUnavailable)\n      return\n    }\n    const identifier',
+    'const identifier',
   ),
   edits(
     '5:2.2.1-4 5:4.3.2-1 3:2.3.1-4 3:4.3.2-1',
