@@ -20,7 +20,7 @@ let failures = 0
 
 function start(): ChildProcess {
   const launcher = join(import.meta.dirname, '..', 'bin', 'sealgate.js')
-  const doors = ['--mqtts', '127.0.0.1:0', '--wss', 'off', '--https', '127.0.0.1:0']
+  const doors = ['--mqtts', '127.0.0.1:0', '--wss', 'off', '--https', '127.0.0.1:0', '--domain', 'mqtt.example']
   return spawn(process.execPath, [launcher, 'serve', '--data-dir', data, '--ready-file', readyFile, ...doors], {
     stdio: ['ignore', 'ignore', 'ignore'],
   })
@@ -121,6 +121,7 @@ function steps(endpoint: string, secret: string, token: string): void {
   const headers = ['--skip-authorization-header', '--headers', `Authorization=Bearer ${token}`]
   const url = `${endpoint}${namespaceId}/clients/press-02?api-version=2025-02-15`
   az(['rest', '--method', 'put', '--url', url, '--body', '{}', ...headers, '--query', 'name'], /"press-02"/)
+  sampleSteps()
   az(['account', 'list-locations', '--query', '[].name', '-o', 'tsv'], /^local\nonprem$/m)
   az(['provider', 'show', '-n', 'Microsoft.EventGrid', '--query', 'registrationState'], /"Registered"/)
   az(['deployment', 'group', 'create', ...deployment, '--query', 'properties.provisioningState'], /"Succeeded"/)
@@ -129,6 +130,37 @@ function steps(endpoint: string, secret: string, token: string): void {
   az(['resource', 'delete', '--id', namespaceId], null)
   az(['group', 'delete', '-n', 'plant7', '-y'], null)
   az(['group', 'exists', '-n', 'plant7'], /^false$/m)
+}
+
+/** The way in which Microsoft's samples set up a namespace: a namespace in one object, then each child by its id. */
+function sampleSteps(): void {
+  const id = namespaceId.replace('plant7-mqtt', 'samples')
+  const whole = {
+    location: 'onprem',
+    properties: { isZoneRedundant: true, topicSpacesConfiguration: { state: 'Enabled' } },
+  }
+  az(['resource', 'create', '--id', id, '--is-full-object', '--properties', JSON.stringify(whole)], /"samples"/)
+  const create = (child: string, properties: unknown, expected: RegExp): void =>
+    az(['resource', 'create', '--id', `${id}/${child}`, '--properties', JSON.stringify(properties)], expected)
+  const launcher = join(import.meta.dirname, '..', 'bin', 'sealgate.js')
+  const ca = join(directory, 'intermediate_ca.pem')
+  spawnSync(process.execPath, [launcher, 'cert', 'ca', 'MqttAppSamplesCA', '--out', ca])
+  // As `tr -d "\n"` leaves it.
+  const encodedCertificate = readFileSync(ca, 'utf8').replaceAll('\n', '')
+  create('caCertificates/Intermediate01', { encodedCertificate }, /"expiryTimeInUtc"/)
+  const clientCertificateAuthentication = { validationScheme: 'SubjectMatchesAuthenticationName' }
+  for (const name of ['sample_client', 'vehicle01', 'map-app']) {
+    const client = { authenticationName: name, state: 'Enabled', clientCertificateAuthentication }
+    create(`clients/${name}`, { ...client, attributes: { type: 'sample' }, description: 'a client' }, /"Succeeded"/)
+  }
+  create('topicSpaces/samples', { topicTemplates: ['sample/#'] }, /"sample\/#"/)
+  for (const permission of ['Publisher', 'Subscriber']) {
+    const binding = { clientGroupName: '$all', topicSpaceName: 'samples', permission }
+    create(`permissionBindings/samples${permission.slice(0, 3)}`, binding, /"Succeeded"/)
+  }
+  const hostname = 'properties.topicSpacesConfiguration.hostname'
+  az(['resource', 'show', '--ids', id, '--query', hostname, '-o', 'tsv'], /^samples\.mqtt\.example$/m)
+  az(['resource', 'delete', '--id', id], null)
 }
 
 mkdirSync(join(directory, 'az'))

@@ -49,6 +49,27 @@ ${roles.map((role) => `| ${role} | ${roleDefinitions[role].meaning} |`).join('\n
 A service principal (\`"kind": "servicePrincipal"\`) has a secret for the token endpoint, which gives tokens that live an hour; that is what
 \`az login --service-principal\` and \`@azure/identity\` use. \`@azure/identity\` needs \`disableInstanceDiscovery: true\`.
 
+## With Azure's CLI
+
+\`az\` as it is, pointed at a running \`npm start\`. Its settings go to a folder of their own, so that your login at Azure stays as it is:
+
+\`\`\`sh
+npx sealgate token create me --role contributor --service-principal
+export AZURE_CONFIG_DIR=$PWD/.azure REQUESTS_CA_BUNDLE=$PWD/.sealgate/tls/ca.pem
+az cloud register -n sealgate --endpoint-resource-manager https://localhost:8443
+az cloud set -n sealgate
+az login --service-principal -u me -p SECRET --tenant adfs
+res_id=/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.EventGrid/namespaces/local
+az resource create --id "$res_id/clients/lamp" --properties '{"attributes": {"room": "hall"}}'
+az deployment group create -g local --template-file namespace.json
+\`\`\`
+
+SECRET is the client secret that the first command prints. \`--tenant adfs\` is how az finds our token endpoint. The extension
+\`eventgrid\` is not needed: \`sealgate namespace …\` has its commands. \`node scripts/az-conformance.ts\` runs az through 32 steps, the set-up of
+Microsoft's samples among them.
+
+## Limits
+
 Failed attempts are limited to ${failureBurst} at once and ${failuresPerSecond} per second of one source; a valid token is never refused for them. Dry runs are
 limited to ${explainsPerSecond} per second of one caller. Every write leaves an \`audit\` line in the log: principal, action, resource, revisions, address.
 ${tags.map(section).join('')}`

@@ -71,7 +71,7 @@ function secretLines(made: TokenDocument): string[] {
     `Created the service principal ${made.name} (${made.role}); it ${until}. The secret is not shown again:`,
     `client id      ${made.clientId}`,
     `client secret  ${made.clientSecret}`,
-    `tenant         ${made.tenantId}`,
+    `tenant         ${made.tenantId}; adfs for az login (docs/management-api.md, With Azure's CLI)`,
   ]
 }
 
