@@ -13,11 +13,15 @@ import { nodeClock } from '../../src/adapters/node/clock.ts'
 import { createEvents } from '../../src/adapters/node/events.ts'
 import { createMetrics } from '../../src/adapters/node/metrics.ts'
 import { nodeRandom } from '../../src/adapters/node/random.ts'
+import { unixSeconds } from '../../src/base/time.ts'
 import { readConfig } from '../../src/cli/read-config.ts'
 import type { Config, Mode } from '../../src/config.ts'
 import type { ReadyFile } from '../../src/main/ready-file.ts'
 import { type Adapters, type Running, StartError, start } from '../../src/main.ts'
 import type { Engine } from '../../src/ports/engine.ts'
+import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
+import { createCertificateAuthority } from '../../src/x509/issue.ts'
+import { toPem } from '../../src/x509/pem.ts'
 import { temporaryDirectory } from '../listeners/door.ts'
 
 interface World extends Adapters {
@@ -330,4 +334,51 @@ test('a change of a resource is an event', async (t) => {
   answer.resume()
   assert.equal(answer.statusCode, 201)
   assert.deepEqual(seen, [['namespaces', 'plant', 'created']])
+})
+
+test('a start tells of certificates that expire soon', async (t) => {
+  const directory = temporaryDirectory(t)
+  const now = Math.floor(Date.now() / 1_000)
+  const { certificate } = createCertificateAuthority({
+    subject: nameOfCommonName('Dying CA'),
+    notBefore: unixSeconds(now - 300 * 86_400),
+    notAfter: unixSeconds(now + 10 * 86_400),
+  })
+  const resource = (type: string, name: string, properties: object) => ({
+    type: `Microsoft.EventGrid/namespaces${type}`,
+    apiVersion: '2025-02-15',
+    name,
+    location: 'here',
+    properties,
+  })
+  const encodedCertificate = toPem('CERTIFICATE', certificate.der)
+  const resources = [resource('', 'plant', {}), resource('/caCertificates', 'plant/dying', { encodedCertificate })]
+  writeFileSync(join(directory, 'plant.json'), JSON.stringify({ resources }))
+  const adapters = world()
+  await started(t, configOf('serve', directory, { apply: ['plant.json'] }), adapters)
+  const told = adapters.entries.filter(({ event }) => event === 'certificateExpiring')
+  assert.deepEqual(
+    told.map(({ facts }) => [facts['namespaceName'], facts['resourceType'], facts['name'], facts['daysLeft']]),
+    [['plant', 'caCertificates', 'dying', 14]],
+  )
+})
+
+test('S55 junk that connects again and again does not fill the log', async (t) => {
+  const adapters = world()
+  const config = configOf('dev', temporaryDirectory(t), { mqttTcp: '127.0.0.1:0', mqttTcpIdentity: 'by-dns' })
+  const running = await start(config, adapters)
+  for (let i = 0; i < 130; i++) {
+    // A CONNECT that ends within its protocol name.
+    const socket = connectTcp(running.ready.mqttTcp?.port ?? 0, '127.0.0.1', () =>
+      socket.end(Uint8Array.of(0x10, 2, 0, 0)),
+    )
+    socket.on('error', () => {})
+    await new Promise((resolve) => socket.once('close', resolve))
+  }
+  await running.stop()
+  const count = (event: string) => adapters.entries.filter((entry) => entry.event === event)
+  const inFull = count('connectUnreadable').length
+  const counted = count('connectsUnreadable').reduce((sum, { facts }) => sum + Number(facts['times']), 0)
+  assert.equal(inFull + counted, 130)
+  assert.ok(counted > 0, `${inFull} lines`)
 })
