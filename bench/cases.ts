@@ -12,6 +12,8 @@ export interface Case {
   readonly title: string
   readonly transport: 'tcp' | 'tls'
   readonly deviceCa: 'p256' | 'rsa'
+  /** What the devices' right to `bench/` rests on; `many`: 50 topic templates by way of 10 client groups. */
+  readonly rights: 'one' | 'many'
   readonly job: CaseJob
   /** Peers that do the same work; the others are left out. */
   readonly peers: readonly PeerName[]
@@ -47,7 +49,7 @@ function traffic(name: string, transport: 'tcp' | 'tls', title: string, override
   const job = { ...still, ...overrides }
   const words = [transport === 'tcp' ? 'TCP' : 'TLS 1.3', `QoS ${job.qos}`, title]
   if (job.payloadBytes !== 64) words.push(`${job.payloadBytes} B`)
-  return { name, title: words.join(', '), transport, deviceCa: 'p256', job, peers: brokers }
+  return { name, title: words.join(', '), transport, deviceCa: 'p256', rights: 'one', job, peers: brokers }
 }
 
 function shaped(transport: 'tcp' | 'tls', shape: keyof typeof shapes, qos: 0 | 1, payloadBytes = 64): Case {
@@ -94,6 +96,12 @@ const special: Case[] = [
     messagesPerSecond: 5_000,
     measureLatency: true,
   }),
+  // Only ours has rights; read beside tcp-pairs-qos0 of the same run.
+  {
+    ...traffic('tcp-pairs-qos0-rights', 'tcp', '100 pairs, 50 topic templates and 10 client groups', {}),
+    rights: 'many',
+    peers: [],
+  },
   // The peers keep such sessions in memory, so the same work cannot be asked of them.
   {
     ...traffic('tcp-pairs-qos1-durable', 'tcp', '100 pairs, sessions that survive', { qos: 1, durable: true }),
@@ -109,6 +117,7 @@ const connections: Case[] = [
     title: 'mutual TLS 1.3 connect, P-256 leaf under the CA',
     transport: 'tls',
     deviceCa: 'p256',
+    rights: 'one',
     job: storm,
     peers: brokers,
   },
@@ -117,6 +126,7 @@ const connections: Case[] = [
     title: 'mutual TLS 1.3 connect, RSA-2048 leaf and intermediate',
     transport: 'tls',
     deviceCa: 'rsa',
+    rights: 'one',
     job: storm,
     peers: brokers,
   },
@@ -125,6 +135,7 @@ const connections: Case[] = [
     title: 'resident memory per idle mutual TLS connection',
     transport: 'tls',
     deviceCa: 'p256',
+    rights: 'one',
     job: { kind: 'idle', version: 4, connections: 5_000, warmupConnections: 200, settleMs: 2_000 },
     peers: [...brokers, 'bare Node server'],
   },

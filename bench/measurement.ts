@@ -32,6 +32,7 @@ export async function measureOnce(plan: RunPlan, one: Case, driver: Driver, sett
     folder,
     material,
     deviceCa: one.deviceCa,
+    rights: one.rights,
     setting,
     pin: pinning.broker,
     nodeOptions,

@@ -83,3 +83,17 @@ export function differences(rows: readonly Row[]): string[] {
   const ciphers = new Set(rows.flatMap(({ cipher }) => (cipher === null ? [] : [cipher])))
   return ciphers.size > 1 ? [`cipher suites differ: ${[...ciphers].join(', ')}`] : []
 }
+
+/** Cases in which ours is worse than the other commit by more than the floor allows, or gave no figure; one line each. */
+export function regressions(results: readonly CaseResult[], floor: number): string[] {
+  return results.flatMap((result) =>
+    rowsOf(result)
+      .filter(({ broker }) => broker !== 'Sealgate')
+      .flatMap(({ broker, ratio }) => {
+        // Of memory less is better.
+        const gain = ratio === null ? Number.NaN : result.kind === 'idle' ? 1 / ratio : ratio
+        if (gain >= floor) return []
+        return [`${result.name}: ${gain.toFixed(2)} of ${broker}, the floor is ${floor}`]
+      }),
+  )
+}

@@ -15,14 +15,15 @@ import { checkOut } from './checkout.ts'
 import { measureDecisionCost, renderDecisionCost } from './decision-cost.ts'
 import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
+import { measureMatchCost, renderMatchCost } from './match-cost.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { measureRegistryScale, renderRegistryScale, scaleSizes } from './registry-scale.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
-import { type CaseResult, figureOf, type Series } from './results.ts'
+import { type CaseResult, figureOf, regressions, type Series } from './results.ts'
 
 const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --against COMMIT
-              --profile --write]
+              --at COMMIT --floor RATIO --profile --write]
 
 CASE           a name, a name with * in it, or all; without one the three headline cases, and RESULTS.md is written
 --repeats N    rounds, each with every broker and setting once (3)
@@ -30,11 +31,14 @@ CASE           a name, a name with * in it, or all; without one the three headli
 --connections  idle connections of mtls-idle (5000)
 --only NAMES   brokers to run, for example Sealgate,mosquitto
 --against      Sealgate alone, with another commit of it in the same rounds
+--at           with --against: measures this commit instead of the checkout
+--floor RATIO  with --against: fails when a case is below this ratio to the other commit, for example 0.95
 --profile      Sealgate alone, under the CPU profiler; prints where the time went
 --write        write RESULTS.md although cases were named
 
 Cases: ${cases.map(({ name }) => name).join(' ')}
 Alone: decision-cost (what one decision about a certificate costs, without a broker)
+       match-cost (what it costs to find a topic's receivers beside 100,000 wildcard filters, without a broker)
        registry-scale (--clients 1000000 --deployment 40000 --sessions 5000: a fleet's registry; takes minutes)
 `
 
@@ -46,6 +50,8 @@ const { values, positionals } = parseArgs({
     connections: { type: 'string' },
     only: { type: 'string' },
     against: { type: 'string' },
+    at: { type: 'string' },
+    floor: { type: 'string' },
     profile: { type: 'boolean', default: false },
     write: { type: 'boolean', default: false },
     clients: { type: 'string' },
@@ -61,9 +67,10 @@ interface Contender {
   readonly version: string
 }
 
-const sealgate = sealgateAt(join(import.meta.dirname, '..'))
-
 async function findContenders(folder: string): Promise<Contender[]> {
+  const sealgate = sealgateAt(
+    values.at === undefined ? join(import.meta.dirname, '..') : checkOut(values.at, join(folder, 'at')),
+  )
   const alone = values.profile || values.against !== undefined
   const only = alone ? ['sealgate'] : values.only?.toLowerCase().split(',')
   const found: Contender[] = []
@@ -190,6 +197,12 @@ async function main(): Promise<void> {
     console.log(renderDecisionCost(await measureDecisionCost()))
     return
   }
+  if (positionals.includes('match-cost')) {
+    if (positionals.length > 1) throw new Error('match-cost runs alone')
+    await takeTurn()
+    console.log(renderMatchCost(measureMatchCost()))
+    return
+  }
   if (positionals.includes('registry-scale')) {
     if (positionals.length > 1) throw new Error('registry-scale runs alone')
     const size = (name: 'clients' | 'deployment' | 'sessions') =>
@@ -199,6 +212,9 @@ async function main(): Promise<void> {
     console.log(renderRegistryScale(await measureRegistryScale({ ...scaleSizes, ...sizes })))
     return
   }
+  const floor = values.floor === undefined ? null : positive('floor', values.floor)
+  if ((values.at !== undefined || floor !== null) && values.against === undefined)
+    throw new Error('--at and --floor need --against')
   const chosen = selectCases(positionals)
   const repeats = values.profile ? 1 : Math.round(positive('repeats', values.repeats))
   const measureMs = positive('seconds', values.seconds) * 1000
@@ -224,6 +240,10 @@ async function main(): Promise<void> {
       console.log(`\n${renderCase(result)}\n`)
     }
     console.log(renderSummary(results))
+    for (const line of floor === null ? [] : regressions(results, floor)) {
+      console.error(line)
+      process.exitCode = 1
+    }
     if (values.profile || values.against !== undefined || (positionals.length > 0 && !values.write)) return
     const facts: RunFacts = {
       machine: describeMachine(),

@@ -12,6 +12,8 @@ export interface StartOptions {
   readonly material: Material
   /** The CA that device certificates of this run are judged by. */
   readonly deviceCa: 'p256' | 'rsa'
+  /** Of `Case`; for brokers that have such a thing. */
+  readonly rights: 'one' | 'many'
   readonly setting: Setting
   /** Command that pins what follows it to the broker's core; empty when nothing can be pinned. */
   readonly pin: readonly string[]

@@ -66,10 +66,15 @@ function benchTemplate(options: StartOptions): unknown {
     resource('clients', name, {
       authenticationName: name,
       state: 'Enabled',
+      attributes: { hall: 1 },
       clientCertificateAuthentication: { validationScheme: 'SubjectMatchesAuthenticationName' },
     })
-  const binding = (name: string, permission: string) =>
-    resource('permissionBindings', name, { clientGroupName: '$all', topicSpaceName: 'everything', permission })
+  const binding = (name: string, permission: string, clientGroupName: string, topicSpaceName: string) =>
+    resource('permissionBindings', name, { clientGroupName, topicSpaceName, permission })
+  const bothWays = (name: string, clientGroupName: string, topicSpaceName: string) => [
+    binding(`${name}-publish`, 'Publisher', clientGroupName, topicSpaceName),
+    binding(`${name}-subscribe`, 'Subscriber', clientGroupName, topicSpaceName),
+  ]
   const namespace = {
     type: 'Microsoft.EventGrid/namespaces',
     apiVersion: '2025-02-15',
@@ -89,9 +94,28 @@ function benchTemplate(options: StartOptions): unknown {
       resource('caCertificates', 'bench-ca', authority),
       ...devices.map(({ name }) => client(name)),
       client(tcpIdentity),
-      resource('topicSpaces', 'everything', { topicTemplates: ['bench/#'] }),
-      binding('may-publish', 'Publisher'),
-      binding('may-subscribe', 'Subscriber'),
+      ...(options.rights === 'one' ? oneRight() : manyRights()),
     ],
+  }
+
+  function oneRight(): unknown[] {
+    return [
+      resource('topicSpaces', 'everything', { topicTemplates: ['bench/#'] }),
+      ...bothWays('may', '$all', 'everything'),
+    ]
+  }
+
+  /** Ten groups with five templates each; every device is in all groups, and only the very last template fits. */
+  function manyRights(): unknown[] {
+    return Array.from({ length: 10 }, (_, group) => {
+      const topicTemplates = Array.from({ length: 5 }, (_, i) =>
+        group === 9 && i === 4 ? 'bench/+/data' : `bench/\${client.authenticationName}/kind${group}-${i}/#`,
+      )
+      return [
+        resource('clientGroups', `group-${group}`, { query: `attributes.hall >= ${group - 9}` }),
+        resource('topicSpaces', `space-${group}`, { topicTemplates }),
+        ...bothWays(`may-${group}`, `group-${group}`, `space-${group}`),
+      ]
+    }).flat()
   }
 }

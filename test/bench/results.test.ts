@@ -4,7 +4,7 @@ import type { LoadResult } from '../../bench/load/job.ts'
 import { parseCpuList } from '../../bench/machine.ts'
 import { ownTimes, selfTimes } from '../../bench/profile.ts'
 import { renderCase, renderSummary } from '../../bench/report.ts'
-import { type CaseResult, differences, rowsOf, type Series } from '../../bench/results.ts'
+import { type CaseResult, differences, regressions, rowsOf, type Series } from '../../bench/results.ts'
 import { median, medianRatio, spread } from '../../bench/statistics.ts'
 
 const base: LoadResult = {
@@ -138,4 +138,28 @@ test('a list of cores as the kernel writes it', () => {
   assert.deepEqual(parseCpuList('0-2,5'), [0, 1, 2, 5])
   assert.deepEqual(parseCpuList('3'), [3])
   assert.deepEqual(parseCpuList(''), [])
+})
+
+test('a regression is a case below the floor, or one without a figure; of memory less is better', () => {
+  const compared = (kind: CaseResult['kind'], ours: Series, other: Series): CaseResult => ({
+    name: 'x',
+    title: 'X',
+    kind,
+    series: [other, ours],
+  })
+  const before = series('Sealgate at main', 'default', [0.5])
+  assert.deepEqual(regressions([compared('traffic', series('Sealgate', 'default', [0.51]), before)], 0.95), [])
+  assert.deepEqual(regressions([compared('traffic', series('Sealgate', 'default', [0.6]), before)], 0.95), [
+    'x: 0.83 of Sealgate at main, the floor is 0.95',
+  ])
+  assert.equal(regressions([compared('traffic', series('Sealgate', 'default', []), before)], 0.95).length, 1)
+  const held = (broker: string, bytesPerConnection: number) => series(broker, 'default', [1], { bytesPerConnection })
+  assert.deepEqual(
+    regressions([compared('idle', held('Sealgate', 50_000), held('Sealgate at main', 60_000))], 0.95),
+    [],
+  )
+  assert.equal(
+    regressions([compared('idle', held('Sealgate', 60_000), held('Sealgate at main', 50_000))], 0.95).length,
+    1,
+  )
 })
