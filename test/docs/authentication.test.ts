@@ -28,7 +28,7 @@ test('its steps are called what records call them', () => {
   assert.ok(steps.length >= 12)
   for (const step of steps)
     assert.ok(
-      sources.some((text) => text.includes(`'${step}'`)),
+      sources.some((text) => new RegExp(`(?<!kind: |case )'${step}'`).test(text)),
       step,
     )
 })
