@@ -1,5 +1,6 @@
 import { processMetrics } from '../src/adapters/node/process-metrics.ts'
 import { metricTable } from '../src/api/metric-table.ts'
+import { listMetrics } from '../src/main/list-freshness.ts'
 import { table } from './markdown.ts'
 
 /** docs/metrics.md, from the tables that `/metrics` is made of. */
@@ -10,7 +11,7 @@ export function metricsPage(): string {
     labels.map((label) => `\`${label}\``).join(', '),
     help,
   ])
-  const ofProcess = Object.values(processMetrics).map((metric) => [
+  const ofProcess = [...Object.values(listMetrics), ...Object.values(processMetrics)].map((metric) => [
     `\`${metric.name}\``,
     metric.type,
     metric.name === processMetrics.loopDelay.name ? '`quantile`' : '',
@@ -18,7 +19,7 @@ export function metricsPage(): string {
   ])
   return `# Metrics
 
-<!-- Made by \`npm run docs\` from src/api/metric-table.ts and src/adapters/node/process-metrics.ts. Do not edit. -->
+<!-- Made by \`npm run docs\` from src/api/metric-table.ts, src/main/list-freshness.ts and src/adapters/node/process-metrics.ts. Do not edit. -->
 
 \`GET /metrics\` on \`--https\` answers in the text format of Prometheus. On a loopback address it needs no token; elsewhere it takes a token
 of the role reader:

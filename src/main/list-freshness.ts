@@ -11,6 +11,16 @@ const dueAfter = 0.75
 
 type Freshness = 'fresh' | 'due' | 'stale'
 
+/** docs/metrics.md has them from here. */
+export const listMetrics = {
+  stale: { name: 'sealgate_revocation_lists_stale', type: 'gauge', help: 'Revocation lists past their nextUpdate.' },
+  due: {
+    name: 'sealgate_revocation_lists_due',
+    type: 'gauge',
+    help: 'Revocation lists in the last quarter of their time.',
+  },
+} as const
+
 /**
  * Tells of revocation lists that nobody renews, before it matters and when it does: in the last quarter of their time, and
  * when that is over. Where the namespace refuses what a stale list should vouch for, this is who will be locked out, and
@@ -19,8 +29,8 @@ type Freshness = 'fresh' | 'due' | 'stale'
 export function watchListFreshness(view: RegistryView, clock: Clock, log: Log, metrics: Metrics): () => void {
   /** By namespace, name and nextUpdate: a new list begins anew. */
   let told = new Map<string, Freshness>()
-  const stale = metrics.gauge('sealgate_revocation_lists_stale', 'Revocation lists past their nextUpdate.')
-  const due = metrics.gauge('sealgate_revocation_lists_due', 'Revocation lists in the last quarter of their time.')
+  const stale = metrics.gauge(listMetrics.stale.name, listMetrics.stale.help)
+  const due = metrics.gauge(listMetrics.due.name, listMetrics.due.help)
 
   const look = (): void => {
     const now = toUnixSeconds(clock.now())
