@@ -25,7 +25,12 @@ const serves = process.argv[2] === 'serve' || process.argv[2] === 'dev'
 const isSized = /semi[-_]space/.test([...process.execArgv, process.env.NODE_OPTIONS].join(' '))
 if (serves && !isSized && process.execve !== undefined && process.channel === undefined) {
   const size = `--max-semi-space-size=${youngMebibytes}`
-  process.execve(process.execPath, [process.execPath, size, ...process.execArgv, ...process.argv.slice(1)], process.env)
+  const argv = [process.execPath, size, ...process.execArgv, ...process.argv.slice(1)]
+  try {
+    process.execve(process.execPath, argv, process.env)
+  } catch {
+    // Windows, or Node.js' permission model: it goes on as it was started.
+  }
 }
 
 module.enableCompileCache?.()

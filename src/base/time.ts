@@ -18,7 +18,15 @@ export function toUnixSeconds(millis: UnixMillis): UnixSeconds {
   return Math.floor(millis / 1000) as UnixSeconds
 }
 
+let lastSeconds: UnixSeconds | null = null
+let lastText = ''
+
 /** `2026-09-14T08:21:00Z`; years outside 0000–9999 in the extended form of ECMA-262. */
 export function formatUnixSeconds(seconds: UnixSeconds): string {
-  return new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
+  // Records of one second say the same time (bench: mtls-connect).
+  if (seconds !== lastSeconds) {
+    lastText = new Date(seconds * 1000).toISOString().replace('.000Z', 'Z')
+    lastSeconds = seconds
+  }
+  return lastText
 }
