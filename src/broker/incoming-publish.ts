@@ -360,7 +360,7 @@ export class IncomingPublish implements PublishOrigin {
       return
     }
     const { namespace, fence, entry } = this.#session
-    const { retain } = readStoredMessage(body)
+    const { retain, publishedAt } = readStoredMessage(body)
     readStoredPublish(body, view)
     const slot = this.#topics.named(view)
     assert(slot instanceof TopicSlot, 'the topic of what is held was parsed when it came')
@@ -374,7 +374,7 @@ export class IncomingPublish implements PublishOrigin {
     slot.aliasedTopic = null
     const release = entry.isStored ? { fence, packetIdentifier: identifier } : null
     const token = releaseToken | identifier
-    if (this.#core.publishing.publish(slot, view, 2, retain, this, token, release)) {
+    if (this.#core.publishing.publish(slot, view, 2, retain, this, token, release, null, publishedAt)) {
       this.#link.sendAcknowledgement('PUBCOMP', identifier, ReasonCode.Success)
     } else {
       this.#unanswered++

@@ -66,6 +66,7 @@ export class Publishing {
    * @param view the message; not needed any more after the call
    * @param token given back through `origin.published`
    * @param will the will that this is; published only if the store still has it
+   * @param heldSince when it came, where it waited for PUBREL since: its expiry interval counts from then [MQTT-3.3.2-6]
    * @returns true: it is done, acknowledge it now. False: `origin.published` will be called
    */
   publish(
@@ -77,18 +78,21 @@ export class Publishing {
     token: number,
     release: Release | null = null,
     will: DueWill | null = null,
+    heldSince: UnixMillis | null = null,
   ): boolean {
     const { namespace, route } = publication
     const now = this.#turn.now
     namespace.counters.published.add(view.version, qos)
     namespace.counters.publishedBytes += view.end - view.payloadStart
-    const expiresAt = this.#expiryOf(namespace, view, now)
+    const expiresAt = this.#expiryOf(namespace, view, heldSince ?? now)
     const stored = route.storedQoS > 0 && qos > 0
     if (!stored && !retain && release === null && will === null && origin.uncommitted === 0) {
+      if (heldSince !== null && this.#isExpired(namespace, expiresAt)) return true
       this.#forms.begin(view, publication.topicName)
       if (publication.aliasedTopic !== null) this.#forms.setTopic(publication.aliasedTopic)
       // Where 0 means never, nobody is told 0.
       if (expiresAt === null) this.#forms.setRemainingExpiry(-1)
+      else if (heldSince !== null) this.#forms.setRemainingExpiry(Math.ceil((expiresAt - now) / 1000))
       const bodyOf =
         route.groups.length === 0
           ? noBody
@@ -129,15 +133,17 @@ export class Publishing {
   }
 
   #deliverCommitted({ publication, body, facts, origin, chosen }: WaitingMessage): void {
-    const { now } = this.#turn
-    if (facts.expiresAt !== null && facts.expiresAt <= now) {
-      // [MQTT-3.3.2-5]
-      publication.namespace.counters.droppedExpired++
-      return
-    }
+    if (this.#isExpired(publication.namespace, facts.expiresAt)) return
     this.#beginStored(body, publication.topicName, facts.expiresAt)
     this.#deliver(publication, facts, origin.session, chosen, () => body)
-    if (this.#events.wants('published')) this.#tell(publication, this.#storedView, origin.publisher, now)
+    if (this.#events.wants('published')) this.#tell(publication, this.#storedView, origin.publisher, this.#turn.now)
+  }
+
+  /** [MQTT-3.3.2-5] */
+  #isExpired({ counters }: Namespace, expiresAt: UnixMillis | null): boolean {
+    if (expiresAt === null || expiresAt > this.#turn.now) return false
+    counters.droppedExpired++
+    return true
   }
 
   /** A bug that one message shows must not keep the others of its commit from being acknowledged. */

@@ -262,3 +262,52 @@ test('[MQTT-4.3.3-10] a repeated PUBLISH is not refused for its rate, and sets i
   await home.settle()
   assert.deepEqual(subscriber.messages(), ['open/a by alias'])
 })
+
+for (const stored of [false, true]) {
+  const kind = stored ? 'a session in the store' : 'a session in memory'
+
+  test(`[MQTT-3.3.2-5] [MQTT-3.3.2-6] from ${kind}: the expiry interval counts from PUBLISH, not from PUBREL`, async () => {
+    const home = house()
+    const publisher = await home.connect(stored ? persistent : { name: 'alpha' })
+    const subscribers = [
+      await home.connect({ name: 'beta' }),
+      await home.connect({ name: 'gamma', properties: { sessionExpiryIntervalSeconds: 600 } }),
+    ]
+    for (const one of subscribers) await one.subscribe('open/#', { qos: 1 })
+    for (const seconds of [5, 60]) {
+      publisher.publish('open/a', `${seconds}`, {
+        qos: 2,
+        packetIdentifier: seconds,
+        properties: { messageExpiryIntervalSeconds: seconds },
+      })
+    }
+    await home.pass(10_000)
+    for (const identifier of [5, 60]) answer(publisher, 'PUBREL', identifier)
+    await home.settle()
+    for (const one of subscribers) {
+      const got = one
+        .publishes()
+        .map(({ payload, properties }) => [Buffer.from(payload).toString(), properties.messageExpiryIntervalSeconds])
+      assert.deepEqual(got, [['60', 50]])
+    }
+    const codes = publisher.packets().map((packet) => (packet.type === 'PUBCOMP' ? packet.reasonCode : null))
+    assert.deepEqual(codes.slice(-2), [ReasonCode.Success, ReasonCode.Success])
+  })
+}
+
+test('[MQTT-3.3.2-6] what was held for a subscriber in process alone goes out with what is left of its interval, or not at all', async () => {
+  const home = house()
+  const publisher = await home.connect({ name: 'alpha' })
+  const subscriber = await home.connect({ name: 'beta' })
+  await subscriber.subscribe('open/#', { qos: 1 })
+  for (const seconds of [5, 60]) {
+    const properties = { messageExpiryIntervalSeconds: seconds }
+    publisher.publish('open/a', `${seconds}`, { qos: 2, packetIdentifier: seconds, properties })
+  }
+  await home.pass(10_000)
+  for (const identifier of [5, 60]) answer(publisher, 'PUBREL', identifier)
+  await home.settle()
+  const got = subscriber.publishes().map(({ properties }) => properties.messageExpiryIntervalSeconds)
+  assert.deepEqual(got, [50])
+  assert.equal(home.broker.operations.stats().namespaces[0]?.counters.droppedExpired, 1)
+})

@@ -83,7 +83,11 @@ export class Device {
   connect(wish: ConnectWish): void {
     // Takeovers are limited to one per second; most of them shall succeed.
     const isSoon = this.world.now - this.#connectedAt < 1_000
-    if (isSoon) this.world.clock.advance(1_000)
+    if (isSoon) {
+      // No turn of the broker lasts a second.
+      this.world.clock.turn()
+      this.world.clock.advance(1_000)
+    }
     this.#leave('ghost')
     const now = this.world.now
     const expiry = wish.version === 5 ? wish.expirySeconds : wish.cleanStart || this.#wantsClean ? 0 : 3_600

@@ -363,6 +363,8 @@ class Simulation {
       for (const device of this.#devices) if (device.link === null) device.connect(lastWish)
       const before = this.ledger.deliveries
       for (const device of this.#devices) await this.#flow(device, dice)
+      // The broker looks again a moment later at what was acknowledged.
+      await this.#world.clock.run(100)
       this.#check()
       const isBusy = this.#devices.some(
         ({ link, outgoing }) => link === null || link.connack === null || link.hasUnread || outgoing.size > 0,
