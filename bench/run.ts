@@ -17,6 +17,7 @@ import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
 import { measureMatchCost, renderMatchCost } from './match-cost.ts'
 import { measureOnce, type RunPlan } from './measurement.ts'
+import { measureNamespaces, renderNamespaces } from './namespaces.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { measureRegistryScale, renderRegistryScale, scaleSizes } from './registry-scale.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
@@ -39,6 +40,7 @@ CASE           a name, a name with * in it, or all; without one the three headli
 Cases: ${cases.map(({ name }) => name).join(' ')}
 Alone: decision-cost (what one decision about a certificate costs, without a broker)
        match-cost (what it costs to find a topic's receivers beside 100,000 wildcard filters, without a broker)
+       namespaces (ten and a thousand of them on one port: memory, start, handshakes)
        registry-scale (--clients 1000000 --deployment 40000 --sessions 5000: a fleet's registry; takes minutes)
 `
 
@@ -201,6 +203,12 @@ async function main(): Promise<void> {
     if (positionals.length > 1) throw new Error('match-cost runs alone')
     await takeTurn()
     console.log(renderMatchCost(measureMatchCost()))
+    return
+  }
+  if (positionals.includes('namespaces')) {
+    if (positionals.length > 1) throw new Error('namespaces runs alone')
+    await takeTurn()
+    console.log(renderNamespaces(await measureNamespaces()))
     return
   }
   if (positionals.includes('registry-scale')) {

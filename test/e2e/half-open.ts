@@ -1,10 +1,10 @@
+import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { connect as connectTcp, type Socket } from 'node:net'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { connect as connectTls } from 'node:tls'
-import { Worker } from 'node:worker_threads'
 import { openssl, selfSigned } from './openssl.ts'
 import { serve, template } from './sealgate.ts'
 
@@ -66,20 +66,22 @@ export async function runHalfOpen(options: HalfOpenOptions): Promise<HalfOpenRep
     ...['--drain-timeout', '1', '--handshake-burst', '1000000'],
   ])
   try {
-    const neighbour = new Worker(new URL('./neighbour.ts', import.meta.url), {
-      workerData: {
-        protocol: 'mqtts',
-        ...ready.mqtts,
-        ca: readFileSync(ready.caFile),
-        cert: key.certificate,
-        key: key.key,
-        username: 'neighbour',
-        reconnectPeriod: 0,
-      },
+    const neighbour = fork(new URL('./neighbour.ts', import.meta.url), { execArgv: [] })
+    const connected = once(neighbour, 'message')
+    neighbour.send({
+      protocol: 'mqtts',
+      ...ready.mqtts,
+      ca: readFileSync(ready.caFile, 'utf8'),
+      cert: key.certificate,
+      key: key.key,
+      username: 'neighbour',
+      reconnectPeriod: 0,
     })
+    await connected
     const waits = async (): Promise<readonly number[]> => {
-      neighbour.postMessage(null)
-      const [measured] = (await once(neighbour, 'message')) as [readonly number[]]
+      const answer = once(neighbour, 'message')
+      neighbour.send('report')
+      const [measured] = (await answer) as [readonly number[]]
       return measured
     }
     // The first messages pay for compiling both sides.
@@ -101,7 +103,7 @@ export async function runHalfOpen(options: HalfOpenOptions): Promise<HalfOpenRep
     const { size: left, opened, mostAtOnce } = crowd
     crowd.end()
     const during = await waits()
-    await neighbour.terminate()
+    neighbour.disconnect()
     return {
       opened,
       mostAtOnce,
