@@ -190,13 +190,13 @@ const connecting: readonly Mutation[] = [
   ),
   edit(
     '5:3.1.2-4 5:3.1.4-4 5:3.2.2-2 3:3.1.2-6 3:3.1.4-3 3:3.2.2-1',
-    'broker/connect.ts',
+    'broker/open-session.ts',
     'cleanStart: packet.cleanStart,',
     'cleanStart: false,',
   ),
   edit(
     '5:3.1.2-5 5:3.2.2-3 5:3.1.2-23 5:3.1.3-2 5:4.5.0-1 5:4.6.0-1 3:3.1.2-4 3:3.1.2-5 3:3.2.2-2 3:3.1.3-2 3:4.4.0-1 3:4.5.0-1 3:4.6.0-1',
-    'broker/connect.ts',
+    'broker/open-session.ts',
     'cleanStart: packet.cleanStart,',
     'cleanStart: true,',
   ),
@@ -239,7 +239,7 @@ const connecting: readonly Mutation[] = [
   ),
   edit(
     '5:3.1.3-6 5:3.2.2-16 3:3.1.3-6',
-    'broker/connect.ts',
+    'broker/open-session.ts',
     "clientId: packet.clientId === '' ? assignedClientId(core, namespace) : packet.clientId,",
     "clientId: packet.clientId === '' ? 'somebody' : packet.clientId,",
   ),
@@ -357,8 +357,8 @@ const publishing: readonly Mutation[] = [
   ),
   edit(
     '5:3.3.2-12',
-    'broker/incoming-publish.ts',
-    'if (alias > this.#session.namespace.limits.topicAliasMaximum) {',
+    'broker/publish-topics.ts',
+    'if (alias > namespace.limits.topicAliasMaximum) {',
     'if (alias > 2) {',
   ),
   edit(
@@ -431,8 +431,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.3-9',
     'broker/incoming-publish.ts',
-    'else if (denied !== null) this.#deny(denied)',
-    'else if (denied !== null && view.qos === 2) this.#hold(slot)',
+    '      this.#refuseTopic(topicFault)\n      return',
+    '      this.#refuseTopic(topicFault)\n      if (view.qos === 2) this.#hold(slot)\n      return',
   ),
   edit(
     '5:4.3.3-5 5:4.3.3-6 3:4.3.3-1',
