@@ -60,8 +60,9 @@ function jobFor(plan: RunPlan, one: Case, broker: RunningBroker): LoadJob {
   const common = { target, brokerPid: broker.pid, brokerCore: pinning.brokerCore, warmupMs, measureMs }
   const { job } = one
   if (job.kind === 'idle') return { ...job, ...common, connections: plan.connections ?? job.connections }
-  // The way of a CONNECT is long and seldom gone: a runtime that compiles what is hot needs some thousand of them.
-  if (job.kind === 'connects') return { ...job, ...common, warmupMs: Math.max(warmupMs, 3_000) }
+  // The way of a CONNECT is long and seldom gone: a runtime that compiles what is hot needs ten thousand of them, and is at
+  // that for seconds. What is measured is a broker that has been up for a while.
+  if (job.kind === 'connects') return { ...job, ...common, warmupMs: Math.max(warmupMs, 10_000) }
   return { ...job, ...common }
 }
 
