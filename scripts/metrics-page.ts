@@ -1,11 +1,12 @@
 import { processMetrics } from '../src/adapters/node/process-metrics.ts'
 import { metricTable } from '../src/api/metric-table.ts'
 import { listMetrics } from '../src/main/list-freshness.ts'
+import { turnedAwayMetric } from '../src/main/turned-away.ts'
 import { table } from './markdown.ts'
 
 /** docs/metrics.md, from the tables that `/metrics` is made of. */
 export function metricsPage(): string {
-  const own = metricTable.map(({ name, type, labels, help }) => [
+  const own = [...metricTable, turnedAwayMetric].map(({ name, type, labels, help }) => [
     `\`${name}\``,
     type,
     labels.map((label) => `\`${label}\``).join(', '),

@@ -33,6 +33,7 @@ import { type ReadyFile, removeReadyFile, writeReadyFile } from './main/ready-fi
 import { readWatchedLists, watchRevocationLists } from './main/revocation-files.ts'
 import { openServerCertificate } from './main/server-certificate.ts'
 import { reasonOf, StartError } from './main/start-error.ts'
+import { countTurnedAway } from './main/turned-away.ts'
 import type { Clock } from './ports/clock.ts'
 import type { Engine, NodeId } from './ports/engine.ts'
 import type { DecisionFacts, Events } from './ports/events.ts'
@@ -223,9 +224,9 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     const hosts = keepHostCertificates(config.tlsHosts ?? directory.file('tls', 'hosts'), contexts, clock, log)
     undo.push(() => hosts.stop())
     await hosts.look()
-    const doors = await openDoors(config, { clock, broker, registry: registry.view, contexts, limiter }, (door) =>
-      undo.push(() => door.close()),
-    )
+    const onTurnedAway = countTurnedAway(clock, log, adapters.metrics)
+    const parts = { clock, broker, registry: registry.view, contexts, limiter, onTurnedAway }
+    const doors = await openDoors(config, parts, (door) => undo.push(() => door.close()))
     const https = await openHttps(config, (endpoint) =>
       openManagement(config, endpoint, contexts, {
         ...adapters,

@@ -126,6 +126,7 @@ export class PublishRun {
       const { counters } = online.namespace
       if (!online.outbox.accepts(length)) {
         counters.droppedSlow += this.#count
+        online.namespace.limitBites('maximumOutboxBytes')
         continue
       }
       if (arena === null) {

@@ -13,6 +13,8 @@ export interface DoorOptions {
   readonly limiter: AcceptLimiter
   /** Connections of this door at one time; further ones are cut at once. */
   readonly maximumConnections: number
+  /** Told of each peer that is cut before any work. */
+  readonly onTurnedAway?: (listener: ListenerKind, reason: 'rate' | 'maximum') => void
   /** How long a stream that we close may take to leave. */
   readonly lingerMs?: number
 }
@@ -66,6 +68,7 @@ export function openFront(
   const goOn = server.listeners('connection') as ((socket: Socket) => void)[]
   server.removeAllListeners('connection')
   server.maxConnections = options.maximumConnections
+  server.on('drop', () => options.onTurnedAway?.(kind, 'maximum'))
   server.on('connection', (socket: Socket) => {
     // An error of a socket that nobody reads any more must not end the process; who reads it adds a listener of its own.
     socket.on('error', ignore)
@@ -79,6 +82,7 @@ export function openFront(
     if (admission !== 'admitted') {
       // A reset costs no TIME_WAIT and no further packet.
       socket.resetAndDestroy()
+      options.onTurnedAway?.(kind, 'rate')
       if (admission === 'refusedFirst') handler.onTurnedAway(address)
       return
     }

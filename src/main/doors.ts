@@ -25,6 +25,7 @@ export interface DoorParts {
   readonly registry: RegistryView
   readonly contexts: TlsContexts
   readonly limiter: AcceptLimiter
+  readonly onTurnedAway: NonNullable<DoorOptions['onTurnedAway']>
 }
 
 /** Of a peer whose server name leads to no namespace: its CONNECT is refused, and that is small. */
@@ -38,7 +39,7 @@ const sizeForNobodyBytes = 65_536
  */
 export async function openDoors(
   config: Config,
-  { clock, broker, registry, contexts, limiter }: DoorParts,
+  { clock, broker, registry, contexts, limiter, onTurnedAway }: DoorParts,
   opened: (door: Listening) => void,
 ): Promise<Doors> {
   const open = async (
@@ -49,7 +50,7 @@ export async function openDoors(
     if (endpoint === null) return null
     const { port } = endpoint
     const listening = await listenOrExplain(name, endpoint.host, port, (host) =>
-      listen({ clock, limiter, maximumConnections: config.maximumConnections, host, port }),
+      listen({ clock, limiter, onTurnedAway, maximumConnections: config.maximumConnections, host, port }),
     )
     opened(listening)
     return listening

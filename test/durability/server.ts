@@ -3,12 +3,13 @@ import { existsSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 
 const launcher = join(import.meta.dirname, '..', '..', 'bin', 'sealgate.js')
-const startBoundMs = 30_000
+const startBoundMs = 120_000
 
 export interface Ready {
   readonly pid: number
   readonly mqttTcp: { readonly port: number } | null
   readonly mqtts: { readonly port: number } | null
+  readonly wss: { readonly port: number } | null
   readonly https: { readonly port: number } | null
   readonly tokenFile: string
 }
