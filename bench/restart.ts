@@ -7,7 +7,6 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync 
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { openEmbedded } from '../src/adapters/embedded/engine.ts'
 import { nodeClock } from '../src/adapters/node/clock.ts'
 import { nodeRandom } from '../src/adapters/node/random.ts'
@@ -16,6 +15,7 @@ import { encodePacket } from '../src/mqtt/encode.ts'
 import { PublishView } from '../src/mqtt/publish-view.ts'
 import type { Append, NodeId, OpenSession, SessionUid } from '../src/ports/engine.ts'
 import { openRegistry } from '../src/registry/registry.ts'
+import { readCpu } from './load/process-cpu.ts'
 
 export interface RestartJob {
   readonly sessions: number
@@ -26,6 +26,8 @@ export interface RestartJob {
 export interface RestartResult {
   readonly storeBytes: number
   readonly readyMs: readonly number[]
+  /** CPU time of all threads until then: what a machine with nothing else to do would take at most. */
+  readonly readyCpuMs: readonly number[]
   /** Memory that is not file cache, and all of it, after the last start. */
   readonly anonymousBytes: number
   readonly residentBytes: number
@@ -33,6 +35,9 @@ export interface RestartResult {
   readonly emptyReadyMs: number
   readonly emptyAnonymousBytes: number
 }
+
+/** A hundred thousand devices that went offline, ten messages each. */
+export const restartSize = { sessions: 100_000, messagesPerSession: 10 }
 
 const launcher = join(import.meta.dirname, '..', 'bin', 'sealgate.js')
 const namespaceName = 'bench'
@@ -49,15 +54,18 @@ export async function measureRestart(job: RestartJob): Promise<RestartResult> {
     await empty.stop()
     const storeBytes = await fill(join(folder, 'data'), job)
     const readyMs: number[] = []
+    const readyCpuMs: number[] = []
     let last = empty
     for (let i = 0; i < job.starts; i++) {
       last = await start(folder, [])
       readyMs.push(last.readyMs)
+      readyCpuMs.push(last.readyCpuMs)
       await last.stop()
     }
     return {
       storeBytes,
       readyMs,
+      readyCpuMs,
       anonymousBytes: last.anonymousBytes,
       residentBytes: last.residentBytes,
       emptyReadyMs: empty.readyMs,
@@ -81,10 +89,12 @@ async function start(folder: string, flags: readonly string[]) {
     await sleep(2)
   }
   const readyMs = performance.now() - began
+  const readyCpuMs = readCpu(child.pid as number).seconds * 1_000
   const status = readFileSync(`/proc/${child.pid}/status`, 'utf8')
   const kib = (name: string): number => Number(new RegExp(`^${name}:\\s+(\\d+) kB`, 'm').exec(status)?.[1] ?? 0)
   return {
     readyMs,
+    readyCpuMs,
     anonymousBytes: kib('RssAnon') * 1024,
     residentBytes: kib('VmRSS') * 1024,
     async stop() {
@@ -223,26 +233,12 @@ function restartTemplate(): unknown {
   }
 }
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      sessions: { type: 'string', default: '100000' },
-      messages: { type: 'string', default: '10' },
-      starts: { type: 'string', default: '3' },
-    },
-  })
-  const result = await measureRestart({
-    sessions: Number(values.sessions),
-    messagesPerSession: Number(values.messages),
-    starts: Number(values.starts),
-  })
+export function renderRestart(result: RestartResult): string {
   const mib = (bytes: number): string => `${Math.round(bytes / 2 ** 20)} MiB`
-  console.log(
-    [
-      `store ${mib(result.storeBytes)}; ready after ${result.readyMs.map((ms) => Math.round(ms)).join(', ')} ms (empty ${Math.round(result.emptyReadyMs)} ms)`,
-      `memory at ready: ${mib(result.anonymousBytes)} anonymous (empty ${mib(result.emptyAnonymousBytes)}), ${mib(result.residentBytes)} resident`,
-    ].join('\n'),
-  )
+  const rounded = (values: readonly number[]): string => values.map((value) => Math.round(value)).join(', ')
+  return [
+    `store ${mib(result.storeBytes)}; ready after ${rounded(result.readyMs)} ms (empty ${Math.round(result.emptyReadyMs)} ms)`,
+    `CPU time until ready: ${rounded(result.readyCpuMs)} ms`,
+    `memory at ready: ${mib(result.anonymousBytes)} anonymous (empty ${mib(result.emptyAnonymousBytes)}), ${mib(result.residentBytes)} resident`,
+  ].join('\n')
 }
-
-if (import.meta.main) await main()

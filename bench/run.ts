@@ -13,6 +13,7 @@ import { type Case, cases, selectCases } from './cases.ts'
 import { makeMaterial } from './certificates.ts'
 import { checkOut } from './checkout.ts'
 import { measureDecisionCost, renderDecisionCost } from './decision-cost.ts'
+import { durableCase, measureDurable, renderDurable } from './durable.ts'
 import type { LoadResult } from './load/job.ts'
 import { describeMachine, planPinning, quietMachine, takeTurn } from './machine.ts'
 import { measureMatchCost, renderMatchCost } from './match-cost.ts'
@@ -21,6 +22,7 @@ import { measureNamespaces, renderNamespaces } from './namespaces.ts'
 import { type CpuProfile, ownTimes, renderTimes, selfTimes } from './profile.ts'
 import { measureRegistryScale, renderRegistryScale, scaleSizes } from './registry-scale.ts'
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
+import { measureRestart, renderRestart, restartSize } from './restart.ts'
 import { type CaseResult, figureOf, regressions, type Series } from './results.ts'
 
 const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --against COMMIT
@@ -41,6 +43,8 @@ Cases: ${cases.map(({ name }) => name).join(' ')}
 Alone: decision-cost (what one decision about a certificate costs, without a broker)
        match-cost (what it costs to find a topic's receivers beside 100,000 wildcard filters, without a broker)
        namespaces (ten and a thousand of them on one port: memory, start, handshakes)
+       store, also with tcp-pairs-qos1-durable (the store alone and durable QoS 1 end to end, in the same rounds)
+       restart (--starts 3: how long a start with 100,000 sessions and 1,000,000 queued messages takes)
        registry-scale (--clients 1000000 --deployment 40000 --sessions 5000: a fleet's registry; takes minutes)
 `
 
@@ -59,6 +63,7 @@ const { values, positionals } = parseArgs({
     clients: { type: 'string' },
     deployment: { type: 'string' },
     sessions: { type: 'string' },
+    starts: { type: 'string', default: '3' },
     help: { type: 'boolean', default: false },
   },
 })
@@ -223,7 +228,18 @@ async function main(): Promise<void> {
   const floor = values.floor === undefined ? null : positive('floor', values.floor)
   if ((values.at !== undefined || floor !== null) && values.against === undefined)
     throw new Error('--at and --floor need --against')
-  const chosen = selectCases(positionals)
+  if (positionals.includes('restart')) {
+    if (positionals.length > 1) throw new Error('restart runs alone')
+    const starts = Math.round(positive('starts', values.starts))
+    await takeTurn()
+    console.log(renderRestart(await measureRestart({ ...restartSize, starts })))
+    return
+  }
+  const isDurable = positionals.includes('store')
+  if (isDurable && positionals.some((name) => name !== 'store' && name !== durableCase)) {
+    throw new Error(`store runs with ${durableCase} only`)
+  }
+  const chosen = isDurable ? [] : selectCases(positionals)
   const repeats = values.profile ? 1 : Math.round(positive('repeats', values.repeats))
   const measureMs = positive('seconds', values.seconds) * 1000
   await takeTurn()
@@ -231,7 +247,7 @@ async function main(): Promise<void> {
   if (pinning.note !== null) console.error(pinning.note)
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
   try {
-    const contenders = await findContenders(folder)
+    const contenders = isDurable ? [] : await findContenders(folder)
     const plan: RunPlan = {
       folder,
       material: makeMaterial(join(folder, 'x509')),
@@ -240,6 +256,10 @@ async function main(): Promise<void> {
       measureMs,
       connections: values.connections === undefined ? null : Math.round(positive('connections', values.connections)),
       profileFolder: values.profile ? join(folder, 'profiles') : null,
+    }
+    if (isDurable) {
+      console.log(renderDurable(await measureDurable(plan, sealgate, repeats)))
+      return
     }
     const results: CaseResult[] = []
     for (const one of chosen) {

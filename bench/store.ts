@@ -145,6 +145,8 @@ function sleep(ms: number): Promise<void> {
 async function main(): Promise<void> {
   const { values } = parseArgs({
     options: {
+      /** A job as JSON; the result is printed as JSON. */
+      job: { type: 'string' },
       'fan-out': { type: 'string', default: '1' },
       senders: { type: 'string', default: '100' },
       window: { type: 'string', default: '10' },
@@ -152,6 +154,10 @@ async function main(): Promise<void> {
       seconds: { type: 'string', default: '2' },
     },
   })
+  if (values.job !== undefined) {
+    console.log(JSON.stringify(await measureStore(JSON.parse(values.job) as StoreJob)))
+    return
+  }
   const result = await measureStore({
     fanOut: Number(values['fan-out']),
     senders: Number(values.senders),
