@@ -258,7 +258,7 @@ async function main(): Promise<void> {
       profileFolder: values.profile ? join(folder, 'profiles') : null,
     }
     if (isDurable) {
-      console.log(renderDurable(await measureDurable(plan, sealgate, repeats)))
+      console.log(renderDurable(await measureDurable(plan, sealgateAt(join(import.meta.dirname, '..')), repeats)))
       return
     }
     const results: CaseResult[] = []

@@ -6,6 +6,9 @@ import type { ListenerKind } from '../ports/transport.ts'
 /** `rate`: its address, or all together, opened too many in too short a time. `maximum`: the listener has no room. */
 export type TurnedAwayReason = 'rate' | 'maximum'
 
+const listeners: readonly ListenerKind[] = ['mqtts', 'wss', 'mqtt-tcp']
+const reasons: readonly TurnedAwayReason[] = ['rate', 'maximum']
+
 export const turnedAwayMetric = {
   name: 'sealgate_turned_away_total',
   help: 'Peers cut before any work: too many in too short a time (rate), or no room on the listener (maximum).',
@@ -23,6 +26,8 @@ export function countTurnedAway(
   metrics: Metrics,
 ): (listener: ListenerKind, reason: TurnedAwayReason) => void {
   const counter = metrics.counter(turnedAwayMetric.name, turnedAwayMetric.help)
+  // From the start on, so that a rate can be made of the first one.
+  for (const listener of listeners) for (const reason of reasons) counter.add(0, { listener, reason })
   const spells = new Map<string, { unsaid: number; saidMs: number }>()
   return (listener, reason) => {
     counter.add(1, { listener, reason })

@@ -7,6 +7,7 @@ import mqtt, { type IClientOptions, type MqttClient } from 'mqtt'
 import { processMetrics } from '../../src/adapters/node/process-metrics.ts'
 import { metricTable } from '../../src/api/metric-table.ts'
 import { listMetrics } from '../../src/main/list-freshness.ts'
+import { turnedAwayMetric } from '../../src/main/turned-away.ts'
 import { authorityExtensions, clientExtensions, issued, type KeyPair, openssl, selfSigned } from './openssl.ts'
 import { scrape, scrapeOnce } from './scrape.ts'
 import { type SealgateProcess, serve, template } from './sealgate.ts'
@@ -145,10 +146,11 @@ test('every metric of docs/metrics.md is there, and nothing else; S64: no label 
   const text = await scrapeOnce(data)
   const { types, series } = parse(text)
   const expected = new Map<string, { readonly type: string; readonly labels: readonly string[] }>([
-    ...metricTable.map((metric) => [metric.name, metric] as const),
     ...[...Object.values(listMetrics), ...Object.values(processMetrics)].map(
       ({ name, type }) => [name, { type, labels: ['quantile'] }] as const,
     ),
+    ...[...metricTable, turnedAwayMetric].map((metric) => [metric.name, metric] as const),
+    ...Object.values(processMetrics).map(({ name, type }) => [name, { type, labels: ['quantile'] }] as const),
   ])
   assert.deepEqual([...types].sort(), [...expected].map(([name, { type }]) => [name, type]).sort())
   for (const { name, labels } of series) {

@@ -54,10 +54,14 @@ test('bounds: a spell of peers that are turned away is said when it begins, then
   ])
   const [counter] = metrics.snapshot().filter(({ name }) => name === turnedAwayMetric.name)
   assert.deepEqual(
-    counter?.series.map(({ labels, value }) => [labels['reason'], value]),
+    counter?.series.map(({ labels, value }) => [labels['listener'], labels['reason'], value]),
     [
-      ['rate', 101],
-      ['maximum', 1],
+      ['mqtts', 'rate', 101],
+      ['mqtts', 'maximum', 1],
+      ['wss', 'rate', 0],
+      ['wss', 'maximum', 0],
+      ['mqtt-tcp', 'rate', 0],
+      ['mqtt-tcp', 'maximum', 0],
     ],
   )
 })

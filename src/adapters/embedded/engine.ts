@@ -18,7 +18,7 @@ export interface EmbeddedOptions extends FreeSpaceOptions {
   readonly clock: Clock
   /**
    * The system refused a write. What was acknowledged is durable, but the library does not keep its memory in order over such
-   * a failure (decision record 0007), so it writes nothing more, and the process should end and start anew.
+   * a failure (decision record 0010), so it writes nothing more, and the process should end and start anew.
    */
   readonly onBroken?: (error: unknown) => void
   /** Tests only: what the next transaction meets. */

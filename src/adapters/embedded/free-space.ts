@@ -24,7 +24,7 @@ export interface FreeSpaceOptions {
 /**
  * Keeps the store from ever meeting a full disk. It says in time that the disk is getting full, while there is still room
  * for what makes room; and since others fill disks too, the file always has blocks of its own beyond what is in use: a
- * transaction goes to the store only when its worst case fits into them. Decision record 0007 tells why that has to be.
+ * transaction goes to the store only when its worst case fits into them. Decision record 0010 tells why that has to be.
  */
 export class FreeSpace {
   readonly #file: DatabaseFile
