@@ -188,16 +188,18 @@ export const settings = {
     unit: 'per second',
     min: 0,
     max: 1_000_000,
-    default: 100,
-    description: 'New connections per second of one IPv4 address or IPv6 /64; further ones are cut. 0: no limit.',
+    default: 500,
+    description:
+      'New connections per second of one IPv4 address or IPv6 /64, further ones are cut; and certification paths searched for it. 0: no limit.',
   },
   handshakeBurstPerAddress: {
     type: 'number',
     unit: 'connections',
     min: 1,
     max: 1_000_000,
-    default: 1_000,
-    description: 'New connections that one address may open at once before its rate counts.',
+    default: 5_000,
+    description:
+      'New connections that one address may open at once, and paths searched for it, before its rate counts.',
   },
   handshakeRate: {
     type: 'number',

@@ -177,6 +177,11 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
         defaultNamespace: config.defaultNamespace,
         plainIdentity: config.mqttTcpIdentity,
         connectTimeoutMs: config.connectTimeout * 1_000,
+        pathWork: {
+          ...defaultSettings.pathWork,
+          perSourcePerSecond: config.handshakeRatePerAddress,
+          perSourceBurst: config.handshakeBurstPerAddress,
+        },
         ...(config.mode === 'dev' ? { refusalDelayMs: 0, reasonStrings: true } : {}),
       },
       engine,

@@ -129,11 +129,10 @@ test('EG 9 five SUBSCRIBE packets per second and session: 0x97', async () => {
   assert.deepEqual((await client.subscribe('open/5')).reasonCodes, [0])
 })
 
-test('[S55] path work is charged to the presented certificate and the source', async () => {
+/** What six strangers of one address are told, each with a certificate of its own. */
+async function codesOfStrangers(perSourcePerSecond: number): Promise<(string | null | undefined)[]> {
   const home = house({
-    settings: {
-      pathWork: { perSourcePerSecond: 1, perSourceBurst: 3, perLeafPerSecond: 1, perLeafBurst: 100 },
-    },
+    settings: { pathWork: { perSourcePerSecond, perSourceBurst: 3, perLeafPerSecond: 1, perLeafBurst: 100 } },
   })
   const { issue, noon } = await import('../auth/certificates.ts')
   home.namespace.ca('ca', issue({ subject: 'Root', ca: true, notBefore: noon - 1000, notAfter: noon + 100_000 }).der)
@@ -149,6 +148,19 @@ test('[S55] path work is charged to the presented certificate and the source', a
     await client.connect()
     codes.push(codeOf(home))
   }
+  return codes
+}
+
+test('[S55] path work is charged to the presented certificate and the source', async () => {
+  const codes = await codesOfStrangers(1)
   assert.equal(codes[0], 'issuerNotRegistered')
   assert.equal(codes.at(-1), 'connectRateExceeded')
+})
+
+test('a rate of 0 for one address is no limit', async () => {
+  const codes = await codesOfStrangers(0)
+  assert.deepEqual(
+    codes,
+    codes.map(() => 'issuerNotRegistered'),
+  )
 })
