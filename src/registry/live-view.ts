@@ -19,6 +19,7 @@ import {
   decodeStored,
   factsOfKey,
   Index,
+  type Mark,
   markKey,
   namespacePrefix,
   type StoredClient,
@@ -81,7 +82,7 @@ export class LiveView implements RegistryView {
 
   /** Called with each write before it is answered: whatever was cached of these records is forgotten. */
   apply(changes: readonly RegistryChange[]): void {
-    for (const { key, value } of changes) {
+    for (const { key, value, revision } of changes) {
       const facts = factsOfKey(key)
       if (facts.kind === 'namespace') {
         if (value === null) this.#remove(facts.uid)
@@ -96,7 +97,7 @@ export class LiveView implements RegistryView {
           else this.#lists.written(decodeStored(value) as StoredRevocationList)
           namespace?.forgetRights()
         } else namespace?.forgetRights()
-      } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.forgetRights()
+      } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.moveRevision(facts.mark, revision)
     }
   }
 
@@ -142,7 +143,11 @@ class LiveNamespace implements NamespaceView {
   #revocation: Revocation | null = null
   #rights: Rights | null = null
   #caCertificates: readonly RegisteredCaCertificate[] | null = null
-  #revisions: { readonly trust: bigint; readonly rights: bigint } | null = null
+  /**
+   * As told, never read again: the store may show a write before we hear of it, and what is remembered of the facts before
+   * must not bear the revision of those after.
+   */
+  readonly #revisions: Record<Mark, bigint>
 
   constructor(store: RegistryStore, lists: RevocationLists, stored: StoredNamespace) {
     this.#store = store
@@ -150,6 +155,8 @@ class LiveNamespace implements NamespaceView {
     this.#stored = stored
     this.id = stored.uid as NamespaceId
     this.#limits = limitsOfSettings(stored.settings, stored.sku.capacity)
+    const revisionOf = (mark: Mark): bigint => store.get(markKey(mark, stored.uid))?.revision ?? 0n
+    this.#revisions = { trust: revisionOf('trust'), rights: revisionOf('rights') }
   }
 
   replace(stored: StoredNamespace): void {
@@ -170,12 +177,16 @@ class LiveNamespace implements NamespaceView {
     else this.#denyList.set(uid, denyKeysOfEntry(entry.properties), entry.name)
   }
 
-  /** Few and cheap to read again: groups, topic spaces, bindings, CA certificates and the revisions they have. */
+  moveRevision(mark: Mark, revision: bigint): void {
+    this.#revisions[mark] = revision
+    this.forgetRights()
+  }
+
+  /** Few and cheap to read again: groups, topic spaces, bindings and CA certificates. */
   forgetRights(): void {
     this.#rights = null
     this.#caCertificates = null
     this.#revocation = null
-    this.#revisions = null
   }
 
   get createdAt(): number {
@@ -227,19 +238,11 @@ class LiveNamespace implements NamespaceView {
   }
 
   get trustRevision(): bigint {
-    return this.#readRevisions().trust
+    return this.#revisions.trust
   }
 
   get rightsRevision(): bigint {
-    return this.#readRevisions().rights
-  }
-
-  #readRevisions(): { readonly trust: bigint; readonly rights: bigint } {
-    this.#revisions ??= {
-      trust: this.#store.get(markKey('trust', this.id))?.revision ?? 0n,
-      rights: this.#store.get(markKey('rights', this.id))?.revision ?? 0n,
-    }
-    return this.#revisions
+    return this.#revisions.rights
   }
 
   clientByAuthenticationName(name: string): RegisteredClient | undefined {
