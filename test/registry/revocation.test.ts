@@ -221,6 +221,53 @@ test('S25: a list that does not count keeps the old one and says why', async () 
   assert.equal(verdictOn(registry, leaf), 'good')
 })
 
+test('S25: a list of another CA does not take the place of one: nobody is acquitted by it', async () => {
+  const registry = await plant()
+  must(await put(registry, 'caCertificates', 'hall', { encodedCertificate: pem(hall.certificate) }))
+  must(await setList(registry, 'plant-ca', listOf(root, [0x10n])))
+  const stranger = authority('CN=stranger', { key: key(4), ...validity })
+  for (const [der, more] of [
+    [listOf(hall, []), {}],
+    [listOf(hall, []), { allowOlder: true }],
+    [listOf(stranger, []), { encodedIssuerCertificate: pem(stranger.certificate) }],
+  ] as const) {
+    const [problem] = problems(await setList(registry, 'plant-ca', der, more))
+    assert.match(problem?.message ?? '', /the one in its place is of another CA/)
+    assert.equal(verdictOn(registry, leaf), 'certificateRevoked')
+  }
+  must(await setList(registry, 'hall', listOf(hall, [])))
+})
+
+test('S15: what is judged while a write is stored but not told yet is not remembered as judged by it', async () => {
+  const under = memoryStore()
+  const told: (() => void)[] = []
+  let holds = false
+  const store = {
+    get: under.get.bind(under),
+    lookup: under.lookup.bind(under),
+    range: under.range.bind(under),
+    write: under.write.bind(under),
+    revision: under.revision.bind(under),
+    watch: (callback: Parameters<typeof under.watch>[0]) =>
+      under.watch((changes) => (holds ? void told.push(() => callback(changes)) : callback(changes))),
+  }
+  const registry = await openRegistry(parts(store))
+  must(await registry.put(ns('plant'), namespaceBody, author))
+  const view = registry.view.namespaceByName('plant')
+  assert.equal(verdictOn(registry, leaf), 'good')
+  must(await put(registry, 'clientGroups', 'others', { query: "attributes.a = '1'" }))
+  holds = true
+  must(await deny(registry, 'lost-7', { encodedCertificate: pem(leaf) }))
+  must(await put(registry, 'clientGroups', 'more', { query: "attributes.a = '1'" }))
+  const judgedUnder = [view?.trustRevision, view?.rightsRevision]
+  assert.equal(verdictOn(registry, leaf), 'good', 'nobody was answered yet')
+  for (const tell of told) tell()
+  assert.equal(verdictOn(registry, leaf), 'certificateRevoked')
+  assert.notEqual(view?.trustRevision, judgedUnder[0])
+  assert.notEqual(view?.rightsRevision, judgedUnder[1])
+  holds = false
+})
+
 test('S25: the list of a CA that is not registered comes with its certificate, and one CA has one list', async () => {
   const registry = await plant()
   const below = parse(forge({ issuer: hall, serialNumber: 0x20n, ...validity }))

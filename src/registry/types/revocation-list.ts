@@ -88,11 +88,15 @@ export function* readRevocationListResource(
   const allowOlder = properties.flag('allowOlder') === true
   let told: { readonly failure: RevocationListFailure; readonly authority: Certificate } | null = null
   for (const authority of candidates) {
-    // A list of another CA is another list: its age says nothing about this one.
     const isSame = stored !== null && sameAuthority(stored, authority)
     const inUse = existing === null || !isSame || allowOlder ? null : ageOf(existing)
     const skewSeconds = context.limits.notBeforeSkewSeconds
     const read = yield* readRevocationListInSteps({ der, authority, now: context.now, skewSeconds, inUse })
+    if (read.ok && stored !== null && !isSame) {
+      return fail(
+        `This is a list of ${formatDistinguishedName(authority.subject)}, and the one in its place is of another CA, whose certificates would be revoked no more: ${formatDistinguishedName(stored.subject)}. Give it a name of its own, or delete the other one first.`,
+      )
+    }
     if (read.ok)
       return {
         properties: { ...description, ...factsOf(read.value, authority, der, sha256) },
