@@ -2,7 +2,7 @@ import { bytesEqual } from '../base/bytes.ts'
 import { err, ok, type Result } from '../base/result.ts'
 import { type UnixSeconds, unixSeconds } from '../base/time.ts'
 import { readAlgorithmIdentifier } from './algorithm-identifier.ts'
-import type { Certificate } from './certificate.ts'
+import { type Certificate, maximumCertificateOctets } from './certificate.ts'
 import { constructed, DerReader, Tag } from './der.ts'
 import { integerContent } from './der-writer.ts'
 import { formatDistinguishedName, readDistinguishedName } from './distinguished-name.ts'
@@ -68,6 +68,11 @@ const octetsPerStep = 1_048_576
 /** SEQUENCE of a serial number of one octet and a UTCTime. */
 const smallestEntryOctets = 20
 
+/** What is read in one piece stays far below a step: lists come from whoever may write them, signed by whatever CA they name. */
+const maximumExtensionsOctets = 65_536
+/** RFC 5280 5.2.3: from 0 on, and at most 20 octets. */
+const maximumCrlNumberOctets = 20
+
 /** RFC 5280 5.2.4 and 5.2.5. */
 const deltaCrlIndicator = '2.5.29.27'
 const issuingDistributionPoint = '2.5.29.28'
@@ -101,15 +106,13 @@ export function* readRevocationListInSteps(
   if (hasVersion && tbs.smallInteger('version') !== 1) tbs.fail('version: not 2')
   const inner = readAlgorithmIdentifier(tbs, 'signature')
   if (!bytesEqual(inner.der, algorithm.der)) tbs.fail('signature and signatureAlgorithm differ')
-  const issuer = readDistinguishedName(tbs, 'issuer')
+  const issuer = tbs.raw('issuer')
   const thisUpdate = unixSeconds(tbs.time('thisUpdate'))
   const hasNextUpdate = tbs.peek() === Tag.UtcTime || tbs.peek() === Tag.GeneralizedTime
   const nextUpdate = hasNextUpdate ? unixSeconds(tbs.time('nextUpdate')) : null
   if (reader.failure !== null) return malformed()
 
-  if (!bytesEqual(issuer.der, authority.subject.der)) {
-    return err({ kind: 'issuerMismatch', issuer: formatDistinguishedName(issuer) })
-  }
+  if (!bytesEqual(issuer, authority.subject.der)) return mismatch(issuer)
   if (authority.keyUsage !== null && !authority.keyUsage.has('cRLSign')) return err({ kind: 'cRLSignMissing' })
   if (thisUpdate > now + skewSeconds) return err({ kind: 'notYetValid', thisUpdate })
   const scheme = signatureScheme(algorithm)
@@ -146,6 +149,17 @@ export function* readRevocationListInSteps(
     revokedCount: serials.size,
     revokes: (serialNumber) => serials.has(integerContent(serialNumber)),
   })
+}
+
+/** Nobody has signed for this name yet: it is read only where it is as long as names are. */
+function mismatch(issuer: Uint8Array): Result<never, RevocationListFailure> {
+  if (issuer.length > maximumCertificateOctets) {
+    return err({ kind: 'malformed', reason: 'issuer: longer than a name in a certificate can be', offset: 0 })
+  }
+  const reader = new DerReader(issuer)
+  const name = readDistinguishedName(reader, 'issuer')
+  if (reader.failure !== null) return err({ kind: 'malformed', ...reader.failure })
+  return err({ kind: 'issuerMismatch', issuer: formatDistinguishedName(name) })
 }
 
 /** All steps at once: for small lists and tools. */
@@ -194,6 +208,7 @@ function eachExtension(
   visit: (oid: string, critical: boolean, value: DerReader) => RevocationListFailure | null,
 ): RevocationListFailure | null {
   const seen = new Set<string>()
+  if (list.length > maximumExtensionsOctets) list.fail('extensions: too long')
   while (list.more()) {
     const extension = list.sequence('extension')
     const oid = extension.objectIdentifier('extnID')
@@ -238,7 +253,9 @@ function readCrlExtensions(
         // Whatever it says, the list does not speak for all certificates of this CA and for this CA alone.
         return { kind: 'partialOrIndirect' }
       case ExtensionId.CrlNumber:
+        if (value.length > maximumCrlNumberOctets + 2) value.fail('cRLNumber: longer than 20 octets')
         crlNumber = value.integer('cRLNumber')
+        if (crlNumber < 0n) value.fail('cRLNumber: negative')
         value.finish('cRLNumber')
         return null
       default:

@@ -77,6 +77,11 @@ export class DerReader {
     this.#offset = this.#end
   }
 
+  /** Octets that are left to read. */
+  get length(): number {
+    return this.#end - this.#offset
+  }
+
   /** True while there is something left to read and nothing has failed. */
   more(): boolean {
     return this.#root.#failure === null && this.#offset < this.#end

@@ -249,6 +249,37 @@ test('RFC 5280 5.1: malformed lists are refused', () => {
   assert.equal(tbs(integer(1), sequence(objectIdentifier('1.2.840.10045.4.3.3')), issuer, time(from(-60))), 'malformed')
 })
 
+test('RFC 5280 5.2.3: a cRLNumber is not negative and has at most 20 octets', () => {
+  assert.equal(kind(list({ crlNumber: 2n ** 159n - 1n })), 'ok')
+  assert.equal(kind(list({ crlNumber: 2n ** 159n })), 'malformed')
+  assert.equal(kind(list({ crlNumber: -1n })), 'malformed')
+})
+
+test('what nobody signed, or anybody may sign, is not read in one long piece: issuer and extensions are bounded', () => {
+  const attribute = sequence(objectIdentifier('2.5.4.3'), element(Tag.Utf8String, Uint8Array.of(0x61)))
+  const long = sequence(concat(Array.from({ length: 10_000 }, () => element(Tag.Set, attribute))))
+  const named = read(
+    writeRevocationList(
+      { issuer: long, thisUpdate: from(-60), nextUpdate: null, entries: [], extensions: [] },
+      signerOf(root.privateKey),
+    ),
+  )
+  assert.ok(!named.ok && named.error.kind === 'malformed')
+  assert.match(named.error.reason, /^issuer: longer/)
+  const short = writeRevocationList(
+    { issuer: name('CN=other').der, thisUpdate: from(-60), nextUpdate: null, entries: [], extensions: [] },
+    signerOf(root.privateKey),
+  )
+  assert.equal(kind(short), 'issuerMismatch')
+  const extensions = Array.from({ length: 10_000 }, (_, i) => ({
+    oid: `1.2.3.${i}`,
+    critical: false,
+    value: nullValue(),
+  }))
+  assert.equal(kind(made({ extensions })), 'malformed')
+  assert.equal(kind(made({ extensions: extensions.slice(0, 100) })), 'ok')
+})
+
 test('lists signed with SHA-1 or a weak key are refused', () => {
   const weak = generateKeyPairSync('rsa', { modulusLength: 1024 }).privateKey
   const ca = forgeAuthority({ subject: name('CN=w'), key: weak, extensions: authorityExtensions() })
