@@ -4,6 +4,9 @@ import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { plainAddress, sourceOf } from '../../src/api/access/buckets.ts'
 import { matchesAction, parseScope } from '../../src/api/access/role.ts'
 import { unixMillis } from '../../src/base/time.ts'
+import type { Revision } from '../../src/ports/engine.ts'
+import type { Registry } from '../../src/registry/registry.ts'
+import { etagOf } from '../../src/registry/resource.ts'
 import {
   administratorToken,
   groupPath,
@@ -415,6 +418,44 @@ test('S69 whose tokens and which webhook are believed is an action of its own', 
   assert.equal((await deploy(withTrust({ webhookAuthentication: trust.webhookAuthentication }))).status, 201)
   const after = (await api.call('GET', plantPath, { apiVersion })).body.properties.topicSpacesConfiguration
   assert.deepEqual(after.clientAuthentication, trust)
+})
+
+test('S69 a change of trust that fails when it is looked at is not written when it would succeed', async (t) => {
+  let meanwhile = async (): Promise<void> => {}
+  const api = await testApi(t, {
+    registry: (registry) =>
+      new Proxy(registry, {
+        get(target, name: keyof Registry) {
+          const member = target[name]
+          if (name !== 'rehearse') return typeof member === 'function' ? member.bind(target) : member
+          return async (...given: Parameters<Registry['rehearse']>) => {
+            const looked = await target.rehearse(...given)
+            await meanwhile()
+            return looked
+          }
+        },
+      }),
+  })
+  await api.plant()
+  const token = await tokenOf(api, {
+    name: 'registrar',
+    role: 'contributor',
+    notActions: ['Microsoft.EventGrid/namespaces/clientAuthentication/write'],
+  })
+  const apiVersion = '2025-07-15-preview'
+  const call = (body: object, headers = {}) => api.call('PUT', plantPath, { body, token, apiVersion, headers })
+  // The revision that an own harmless change is going to have is no secret.
+  const next = `"${etagOf((api.engine.registry.revision() + 1n) as Revision)}"`
+  meanwhile = async () => {
+    meanwhile = async () => {}
+    const { status } = await api.call('PATCH', plantPath, { body: { tags: { a: 'b' } }, apiVersion })
+    assert.equal(status, 200)
+  }
+  const refused = await call(withTrust({ webhookAuthentication: webhook }), { 'if-match': next })
+  assert.equal(refused.status, 412, refused.text)
+  const { body, headers } = await api.call('GET', plantPath, { apiVersion })
+  assert.equal(headers['etag'], next, 'it would have succeeded')
+  assert.equal(body.properties.topicSpacesConfiguration.clientAuthentication?.webhookAuthentication, undefined)
 })
 
 test('what a deployment would change is shown to whoever may read it', async (t) => {

@@ -48,13 +48,16 @@ export async function writeResource(
   }
   if (id.child === null && !mayChangeTrust(call, id)) {
     const rehearsed = await registry.rehearse([{ kind, id, body, ...options }], authorOf(call))
-    if (rehearsed.ok) {
-      const [changed] = rehearsed.value
-      if (changed !== undefined && changesTrust(changed, body)) return trustDenied(call, id)
-      // What was looked at is what is written.
-      const etag = changed?.before?.etag
-      options = { ...options, condition: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: [etag] } }
+    // What fails now may not be tried again unseen: a moment later it might succeed, with trust in it.
+    if (!rehearsed.ok) {
+      auditChange(call, id, 'write', rehearsed)
+      return failed(rehearsed.error)
     }
+    const [changed] = rehearsed.value
+    if (changed !== undefined && changesTrust(changed, body)) return trustDenied(call, id)
+    // What was looked at is what is written.
+    const etag = changed?.before?.etag
+    options = { ...options, condition: etag === undefined ? { ifNoneMatch: '*' } : { ifMatch: [etag] } }
   }
   const done = await registry[kind](id, body, authorOf(call), options)
   auditChange(call, id, 'write', done)
