@@ -189,6 +189,7 @@ export class Rejudge implements Resumable {
   /** Called before the write is answered: what it revokes is refused from here on, whoever has had his turn (S46). */
   onChange(changes: readonly ResourceChange[]): void {
     const { namespaces } = this.#core
+    const toSieve = new Set<Namespace>()
     for (const change of changes) {
       const namespace = namespaces.get(change.namespace)
       if (namespace === null) continue
@@ -212,10 +213,12 @@ export class Rejudge implements Resumable {
         case 'sealgateDenyEntries':
         case 'sealgateRevocationLists':
           // Whoever takes an entry or a list away costs nobody anything.
-          if (change.change !== 'deleted') this.#sieve.start(namespace)
+          if (change.change !== 'deleted') toSieve.add(namespace)
           break
       }
     }
+    // Once for all entries of one write.
+    for (const namespace of toSieve) this.#sieve.start(namespace)
   }
 
   /** A namespace is gone, with all that is in it (S50). */

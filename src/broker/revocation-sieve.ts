@@ -10,9 +10,10 @@ const perTurn = 128
 
 interface Sieving {
   readonly namespace: Namespace
-  readonly sessions: Iterator<OnlineSession>
+  /** Not looked at since the last change. */
+  readonly sessions: Set<OnlineSession>
   /** To be judged when everybody whom it is urgent for was found. */
-  readonly later: OnlineSession[]
+  readonly later: Set<OnlineSession>
 }
 
 /**
@@ -31,15 +32,19 @@ export class RevocationSieve implements Resumable {
     this.#found = found
   }
 
-  /** Begins anew where it was under way: whom it has passed may be concerned now. */
+  /**
+   * Whom it has passed may be concerned now, so all are looked at again: those that wait already before them. Whoever changes
+   * the lists without end holds nobody's turn up.
+   */
   start(namespace: Namespace): void {
-    const sessions = [...namespace.sessions.online()]
     if (isAnyAuthorityRevoked(namespace.view, toUnixSeconds(this.#core.turn.now))) {
       this.#waiting.delete(namespace)
-      this.#found(sessions)
+      this.#found(namespace.sessions.online())
       return
     }
-    this.#waiting.set(namespace, { namespace, sessions: sessions.values(), later: [] })
+    const waiting = this.#waiting.get(namespace) ?? { namespace, sessions: new Set(), later: new Set() }
+    for (const session of namespace.sessions.online()) waiting.sessions.add(session)
+    this.#waiting.set(namespace, waiting)
     this.#schedule()
   }
 
@@ -50,19 +55,17 @@ export class RevocationSieve implements Resumable {
     let left = perTurn
     for (const { namespace, sessions, later } of this.#waiting.values()) {
       const urgent: OnlineSession[] = []
-      for (; left > 0; left--) {
-        const next = sessions.next()
-        if (next.done === true) {
-          this.#waiting.delete(namespace)
-          break
-        }
-        const concern = concernOf(next.value.evidence, namespace.view, verdicts, now)
-        if (concern === 'now') urgent.push(next.value)
-        else if (concern === 'later') later.push(next.value)
+      for (const session of sessions) {
+        if (left-- === 0) break
+        sessions.delete(session)
+        const concern = concernOf(session.evidence, namespace.view, verdicts, now)
+        if (concern === 'now') urgent.push(session)
+        else if (concern === 'later') later.add(session)
       }
+      if (sessions.size === 0) this.#waiting.delete(namespace)
       this.#found(urgent)
       if (!this.#waiting.has(namespace)) this.#found(later)
-      if (left === 0) break
+      if (left <= 0) break
     }
     this.#schedule()
   }
