@@ -293,6 +293,27 @@ test('what the store could not take is written when it can', async () => {
   assert.equal(house.certificatesOf('a').length + house.certificatesOf('b').length, 2)
 })
 
+test('who waits for what was noted does not wait for those who go on connecting', async () => {
+  const under = memoryStore()
+  let more = (): void => {}
+  const write = under.write.bind(under)
+  under.write = (given) => {
+    more()
+    return write(given)
+  }
+  const home = await fixture(['one'], under)
+  const certificates = Array.from({ length: 40 }, (_, i) => leaf(`one-${i}`, 30 + i))
+  let next = 1
+  more = () => {
+    if (next < certificates.length) home.saw('one', certificates[next++]!)
+  }
+  home.saw('one', certificates[0]!)
+  await home.seen.idle()
+  assert.ok(next < 10, `${next} came meanwhile`)
+  assert.equal(home.certificatesOf('one').length > 0, true)
+  await home.seen.close()
+})
+
 test('a client that a killed process did not forget is forgotten when the list comes by', async () => {
   const store = memoryStore()
   const house = await fixture(['a', 'b'], store)

@@ -89,8 +89,10 @@ export class CertificatesSeen {
   #lost = 0
   #cancel: Cancel | null = null
   #writing: Promise<void> | null = null
-  /** Somebody waits for the end of it. */
-  #inHurry = false
+  /** Notes that were ever made; those that are not in `#notes` are done with. */
+  #noted = 0
+  /** Who waits until this many are done with. */
+  #waiting: { readonly noted: number; readonly resolve: () => void }[] = []
   #isClosed = false
 
   constructor(parts: CertificatesSeenParts) {
@@ -174,15 +176,13 @@ export class CertificatesSeen {
     return { clients, next: records.length < scanned ? null : last }
   }
 
-  /** Resolves when everything that was noted is written, or cannot be. */
+  /** Resolves when everything that was noted so far is written, or cannot be; not when others have stopped connecting. */
   async idle(): Promise<void> {
-    this.#inHurry = true
-    try {
-      await this.#writing
-      if (this.#notes.size > 0) await this.#write()
-    } finally {
-      this.#inHurry = false
-    }
+    if (this.#notes.size === 0 && this.#writing === null) return
+    await new Promise<void>((resolve) => {
+      this.#waiting.push({ noted: this.#noted, resolve })
+      void this.#write()
+    })
   }
 
   async close(): Promise<void> {
@@ -197,6 +197,7 @@ export class CertificatesSeen {
       this.#recent.delete(key)
       return
     }
+    if (!this.#notes.has(key)) this.#noted++
     this.#notes.set(key, note)
     if (this.#writing !== null) return
     if (this.#notes.size >= perWrite) void this.#write()
@@ -212,28 +213,32 @@ export class CertificatesSeen {
   }
 
   #write(): Promise<void> {
-    this.#writing ??= this.#writeAll().finally(() => {
-      this.#writing = null
-    })
+    this.#writing ??= this.#writeAll()
     return this.#writing
   }
 
   async #writeAll(): Promise<void> {
     this.#cancel?.()
     this.#cancel = null
+    let isWritten: boolean
     do {
-      const isWritten = await this.#writeNotes().catch((error: unknown) => {
+      isWritten = await this.#writeNotes().catch((error: unknown) => {
         // A bug of ours: the notes of this write are given up, so that it does not come again and again.
         this.#parts.log.write('error', 'certificatesSeenFailed', { error: String(error) })
         return true
       })
-      if (!isWritten) {
-        this.#writeIn(retryAfterMs)
-        return
-      }
-    } while (this.#notes.size >= perWrite || (this.#inHurry && this.#notes.size > 0))
-    this.#lost = 0
-    if (this.#notes.size > 0) this.#writeIn(writeAfterMs)
+      this.#tell(isWritten ? this.#noted - this.#notes.size : this.#noted)
+    } while (isWritten && (this.#notes.size >= perWrite || this.#waiting.length > 0))
+    this.#writing = null
+    if (isWritten) this.#lost = 0
+    if (this.#notes.size > 0) this.#writeIn(isWritten ? writeAfterMs : retryAfterMs)
+  }
+
+  /** Notes are written in their order. */
+  #tell(done: number): void {
+    const waiting = this.#waiting
+    this.#waiting = waiting.filter(({ noted }) => noted > done)
+    for (const { noted, resolve } of waiting) if (noted <= done) resolve()
   }
 
   async #writeNotes(): Promise<boolean> {
