@@ -52,6 +52,10 @@ test('a CA certificate in use is not deleted with ifUnused; a plain DELETE does 
   await plant(api, 'press')
   await connectDevice(api, deviceCertificate(authority, 'press'), 'one')
   const path = `${plantPath}/caCertificates/device-ca`
+  for (const query of ['ifUnused', 'ifUnused=', 'ifUnused=yes', 'ifUnused=1', 'ifUnused=false&ifUnused=ture']) {
+    const misspelt = await api.call('DELETE', `${path}?${query}`)
+    assert.deepEqual([misspelt.status, misspelt.body.error.code], [400, 'InvalidQueryParameter'], query)
+  }
   const kept = await api.call('DELETE', `${path}?ifUnused=true`)
   assert.equal(kept.status, 409)
   assert.equal(kept.body.error.code, 'CaCertificateInUse')

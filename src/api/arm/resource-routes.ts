@@ -8,7 +8,7 @@ import {
 } from '../../registry/resource-id.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { caInUse, caUseOf, isInUse } from '../sealgate/ca-use.ts'
-import { failed } from './error.ts'
+import { armError, failed } from './error.ts'
 import { uploadList } from './list-upload.ts'
 import { namespaceActions } from './namespace-actions.ts'
 import { listNamespaces } from './namespace-list.ts'
@@ -203,13 +203,18 @@ const ifUnusedParameter = {
 
 /** Whoever deletes a CA certificate that is in use is not kept from it, but it stands in the audit log. */
 async function deleteCaCertificate(call: Call, id: ResourceId): Promise<Answer> {
+  const ifUnused = call.query.all('ifUnused').map((value) => value.toLowerCase())
+  // Whoever meant it must not have the CA deleted for a misspelling.
+  if (ifUnused.some((value) => value !== 'true' && value !== 'false')) {
+    return armError(400, 'InvalidQueryParameter', 'ifUnused is true or false.', { target: 'ifUnused' })
+  }
   // Who connected a moment ago counts.
   await call.house.parts.certificatesSeen.idle()
   const found = call.house.parts.registry.get(id)
   if (!found.ok) return deleteResource(call, id)
   const use = caUseOf(call.house, found.value)
   if (!isInUse(use)) return deleteResource(call, id)
-  if (call.query.get('ifUnused')?.toLowerCase() === 'true') return caInUse(found.value.id.child?.name ?? '', use)
+  if (ifUnused.includes('true')) return caInUse(found.value.id.child?.name ?? '', use)
   return deleteResource(call, id, { inUse: use })
 }
 
