@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
+import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase } from '../adapters/embedded/database.ts'
 import { checkStoreFile } from '../adapters/embedded/store-file.ts'
@@ -18,7 +18,10 @@ export async function restoreBackup(file: string, dataDirectory: string): Promis
   const unfinished = join(dataDirectory, 'restoring')
   try {
     mkdirSync(unfinished, { recursive: true, mode: 0o700 })
+    // As a broker that is started on an empty directory makes it; the copy's own mode may be anything.
+    chmodSync(dataDirectory, 0o700)
     copyFileSync(file, join(unfinished, 'store.mdb'))
+    chmodSync(join(unfinished, 'store.mdb'), 0o600)
     checkStoreFile(join(unfinished, 'store.mdb'), true)
     const database = openDatabase(unfinished)
     const statistics = database.statistics()

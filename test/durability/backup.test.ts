@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
@@ -153,6 +153,13 @@ test('restore: never over what is there, and never from what is no backup', asyn
     assert.match(refused.said, why)
   }
   assert.equal((await sealgate('restore', '--from', at('whole'), '--data-dir', at('new'))).code, 0)
+  // Into a directory that was made for it, from a copy that went through other hands.
+  mkdirSync(at('made'))
+  chmodSync(at('made'), 0o755)
+  chmodSync(at('whole'), 0o644)
+  assert.equal((await sealgate('restore', '--from', at('whole'), '--data-dir', at('made'))).code, 0)
+  const modes = [at('made'), at('made', 'store.mdb')].map((path) => statSync(path).mode & 0o777)
+  assert.deepEqual(modes, [0o700, 0o600])
   const noStore = await sealgate(
     'serve',
     '--data-dir',
