@@ -166,6 +166,12 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
     const brokerLog = boundedLog(log, clock, {
       connectRefused: 'connectsRefused',
       connectUnreadable: 'connectsUnreadable',
+      // While the store is in trouble each connection has its lines, perhaps on the same full disk.
+      sessionOpenFailed: 'sessionOpensFailed',
+      sessionCloseFailed: 'sessionClosesFailed',
+      openingForgotten: 'openingsForgotten',
+      discardFailed: 'discardsFailed',
+      removeFailed: 'removesFailed',
     })
     undo.push(() => brokerLog.stop())
     undo.push(logSessionEnds(adapters.events, log, clock))

@@ -2,9 +2,12 @@ import type { NamespaceId, OpenOutcome, OpenSession, SessionRecord, SessionUid }
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 
+/** Whose and which: no will and nothing else that a peer can make large. */
+type Named = Pick<OpenSession, 'namespace' | 'clientId' | 'owner'>
+
 /** An opening of which the store did not say whether it took effect. */
 interface Doubt {
-  readonly request: OpenSession
+  readonly request: Named
   /** The session that had the name before; null: none. */
   readonly before: { readonly uid: SessionUid; readonly epoch: bigint } | null
 }
@@ -50,7 +53,9 @@ export class Openings {
     } catch (error) {
       // What the name had before the first of several is what counts.
       if (!this.#doubts.has(name)) {
-        if (this.#doubts.size < mostDoubts) this.#doubts.set(name, { request, before })
+        const { namespace, clientId, owner } = request
+        const named = { namespace, clientId, owner }
+        if (this.#doubts.size < mostDoubts) this.#doubts.set(name, { request: named, before: placeOf(before) })
         else log.write('warn', 'openingForgotten', { clientId: request.clientId })
       }
       throw error
@@ -93,11 +98,15 @@ export class Openings {
   }
 }
 
+function placeOf(record: SessionRecord | null): Doubt['before'] {
+  return record === null ? null : { uid: record.uid, epoch: record.epoch }
+}
+
 function nameOf(namespace: NamespaceId, clientId: string): string {
   return `${namespace} ${clientId}`
 }
 
 /** What somebody else asks for under the same name takes nothing from this client. */
-function keyOf({ namespace, clientId, owner }: OpenSession): string {
+function keyOf({ namespace, clientId, owner }: Named): string {
   return `${owner.authority} ${owner.uid} ${nameOf(namespace, clientId)}`
 }
