@@ -196,7 +196,6 @@ export async function start(given: Config, adapters: Adapters): Promise<Running>
       random,
       log: brokerLog,
       events: adapters.events,
-      tokenVerifier: null,
       webhook: null,
       certificatesSeen,
     })

@@ -33,7 +33,8 @@ import type { ConnectSecrets } from './secrets.ts'
 /** What CONNECT has to wait for before `authenticate` can decide. */
 export type Plan =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'verifyToken'; readonly method: TokenMethod; readonly token: Uint8Array }
+  /** The method of that name talks with the peer; what comes out of it is `evidence.token`. */
+  | { readonly kind: 'exchange'; readonly method: TokenMethod }
   | { readonly kind: 'askWebhook'; readonly question: WebhookQuestion }
 
 const ready: Plan = { kind: 'ready' }
@@ -44,9 +45,7 @@ export function plan(evidence: ConnectEvidence, view: NamespaceView, secrets: Co
   const route = chooseRoute(evidence, view, readLeaf(evidence, null), new Trail())
   switch (route.kind) {
     case 'token':
-      return evidence.token !== null || secrets.authenticationData === null
-        ? ready
-        : { kind: 'verifyToken', method: route.method, token: secrets.authenticationData }
+      return evidence.token !== null ? ready : { kind: 'exchange', method: route.method }
     case 'webhook':
       return evidence.webhook !== null ? ready : { kind: 'askWebhook', question: questionFor(evidence, secrets) }
     case 'registryClient':

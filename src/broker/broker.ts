@@ -1,12 +1,12 @@
 import { PathVerdicts } from '../auth/path-verdicts.ts'
 import { remedyFor } from '../auth/remedy.ts'
 import { RightsCache } from '../auth/rights.ts'
+import type { AuthenticationMethods } from '../ports/authentication-method.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Engine, Stop } from '../ports/engine.ts'
 import type { Events } from '../ports/events.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
-import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { HandshakeFailure, Transport } from '../ports/transport.ts'
 import type { Webhook } from '../ports/webhook.ts'
 import type { ResourceChange } from '../registry/registry.ts'
@@ -47,8 +47,9 @@ export interface BrokerParts {
   readonly random: Random
   readonly log: Log
   readonly events: Events
-  /** Null: no method of enhanced authentication, no webhook. */
-  readonly tokenVerifier?: TokenVerifier | null
+  /** Methods of enhanced authentication by name; none unless told otherwise. */
+  readonly authenticationMethods?: AuthenticationMethods
+  /** Null: nobody asks one. */
   readonly webhook?: Webhook | null
   /** Remembers which certificates clients use; null: nobody does. */
   readonly certificatesSeen?: Pick<CertificatesSeen, 'saw'> | null
@@ -176,7 +177,7 @@ function build(
     random,
     log,
     events,
-    tokenVerifier: asked.tokenVerifier ?? null,
+    authenticationMethods: asked.authenticationMethods ?? new Map(),
     webhook: asked.webhook ?? null,
     certificatesSeen: asked.certificatesSeen ?? null,
     verdicts: new PathVerdicts(),

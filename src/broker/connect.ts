@@ -22,7 +22,7 @@ import {
 } from './connect-refusal.ts'
 import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
-import { contextOf, evidenceOf, gather } from './gather.ts'
+import { contextOf, evidenceOf, type Gathered, gather } from './gather.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
@@ -42,11 +42,12 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     answerRefused(connection, packet, unknownNamespace)
     return
   }
-  const evidence = await gather(connection, namespace, evidenceOf(connection, packet), {
+  const gathered = await gather(connection, namespace, evidenceOf(connection, packet), {
     password: packet.password,
     authenticationData: packet.properties.authenticationData ?? null,
   })
-  if (evidence === null || !connection.isOpen) return
+  if (gathered === null || !connection.isOpen) return
+  const { evidence } = gathered
   core.turn.begin()
   if (isGone(core, namespace)) {
     answerRefused(connection, packet, unknownNamespace)
@@ -107,7 +108,8 @@ export async function connect(connection: Connection, packet: ConnectPacket): Pr
     return
   }
   // The second judgement holds; how the name was found, only the first one knows.
-  admit(connection, namespace, packet, evidence, { ...again, explanation: judged.explanation }, opened, will.topicName)
+  const accepted = { ...again, explanation: judged.explanation }
+  admit(connection, namespace, packet, gathered, accepted, opened, will.topicName)
 }
 
 /** Deleted meanwhile (S50): its view still answers, from what it remembers. */
@@ -208,7 +210,7 @@ function admit(
   connection: Connection,
   namespace: Namespace,
   packet: ConnectPacket,
-  evidence: ConnectEvidence,
+  { evidence, authenticationData }: Gathered,
   accepted: Accepted,
   opened: Extract<OpenOutcome, { kind: 'opened' }>,
   willTopic: TopicName | null,
@@ -269,6 +271,7 @@ function admit(
       ...terms.connackProperties(record.clientId),
       // [MQTT-4.12.0-5]: what was begun with a method ends with it.
       ...(evidence.authenticationMethod === null ? {} : { authenticationMethod: evidence.authenticationMethod }),
+      ...(authenticationData === null ? {} : { authenticationData }),
     },
   })
   connection.connected(

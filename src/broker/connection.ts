@@ -8,6 +8,7 @@ import { encodeAcknowledgement } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { Cancel } from '../ports/clock.ts'
 import type { Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+import type { AuthExchange } from './auth-exchange.ts'
 import {
   type CloseCause,
   clientError,
@@ -67,6 +68,8 @@ export class Connection
   #phase: Phase = { name: 'awaitingConnect' }
   /** Of the peer; 4 until CONNECT says so. */
   version: ProtocolVersion = 4
+  /** The enhanced authentication that is under way. */
+  exchange: AuthExchange | null = null
   /** Not null exactly while connected. */
   #session: OnlineSession | null = null
   #incoming: IncomingPublish | null = null
@@ -81,7 +84,7 @@ export class Connection
   #keepAliveMs = 0
   #cancelThrottle: Cancel | null = null
   #cancelPump: Cancel | null = null
-  readonly #onClosed: (() => void)[] = []
+  readonly #onClosed = new Set<() => void>()
 
   constructor(core: Core, transport: Transport, namespace: Namespace | null) {
     this.core = core
@@ -125,10 +128,15 @@ export class Connection
     return this.#phase.name !== 'closing' && this.#phase.name !== 'closed'
   }
 
-  /** Called once, when the connection is over for whatever reason: cancels what is waited for. */
-  onClosed(callback: () => void): void {
-    if (this.isOpen) this.#onClosed.push(callback)
+  /**
+   * Called once, when the connection is over for whatever reason: cancels what is waited for.
+   *
+   * @returns forgets the callback: there is nothing to cancel any more
+   */
+  onClosed(callback: () => void): Cancel {
+    if (this.isOpen) this.#onClosed.add(callback)
     else callback()
+    return () => this.#onClosed.delete(callback)
   }
 
   // ------------------------------------------------------------------------------------------- bytes in
@@ -229,6 +237,11 @@ export class Connection
   }
 
   #onFrameUnconnected(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    if (this.#phase.name === 'authenticating' && this.exchange !== null) {
+      const { connect } = this.#phase
+      this.exchange.onPacketBeforeConnack(connect, decodePacket(bytes, start, bodyStart, end, this.version, 'client'))
+      return
+    }
     if (this.#phase.name !== 'awaitingConnect') return
     const packet = decodePacket(bytes, start, bodyStart, end, this.version, 'client')
     if (!packet.ok) {
@@ -313,6 +326,12 @@ export class Connection
   waitForTakeover(isWaiting: boolean): void {
     if (isWaiting) this.hold(Hold.Takeover)
     else this.letGo(Hold.Takeover)
+  }
+
+  /** Between CONNECT and CONNACK the peer is read only while it is asked something. */
+  waitForAnswer(isAsked: boolean): void {
+    if (isAsked) this.letGo(Hold.Connecting)
+    else if (this.#session === null) this.hold(Hold.Connecting)
   }
 
   pumpLater(waitMs: number): void {

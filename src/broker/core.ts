@@ -1,11 +1,11 @@
 import type { PathVerdicts } from '../auth/path-verdicts.ts'
 import type { RightsCache } from '../auth/rights.ts'
+import type { AuthenticationMethods } from '../ports/authentication-method.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Engine, NodeId } from '../ports/engine.ts'
 import type { Events } from '../ports/events.ts'
 import type { Log } from '../ports/log.ts'
 import type { Random } from '../ports/random.ts'
-import type { TokenVerifier } from '../ports/token-verifier.ts'
 import type { Webhook } from '../ports/webhook.ts'
 import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { Commits } from './commits.ts'
@@ -42,7 +42,7 @@ export interface BrokerSettings {
   readonly reasonStrings: boolean | null
   /** From the transport's start to CONNECT. */
   readonly connectTimeoutMs: number
-  /** For what CONNECT has to wait for: token keys, webhook. */
+  /** For what CONNECT or a re-authentication has to wait for: a method of authentication with all its steps, a webhook. */
   readonly gatherTimeoutMs: number
   readonly pathWork: PathWorkRates
 }
@@ -67,7 +67,7 @@ export interface Core {
   readonly random: Random
   readonly log: Log
   readonly events: Events
-  readonly tokenVerifier: TokenVerifier | null
+  readonly authenticationMethods: AuthenticationMethods
   readonly webhook: Webhook | null
   /** Told which certificate each registered client was accepted with; null: nobody remembers. */
   readonly certificatesSeen: Pick<CertificatesSeen, 'saw'> | null

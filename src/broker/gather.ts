@@ -4,6 +4,8 @@ import type { ConnectEvidence } from '../auth/evidence.ts'
 import { type ConnectSecrets, passwordLooksLikeToken } from '../auth/secrets.ts'
 import { toUnixSeconds } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
+import type { Webhook } from '../ports/webhook.ts'
+import { AuthExchange, type ExchangeEnd } from './auth-exchange.ts'
 import type { Connection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
 
@@ -36,28 +38,59 @@ export function contextOf({ core, transport }: Connection, namespace: Namespace)
   }
 }
 
-/** Asks what the plan says. Null: the peer left meanwhile. What nobody can answer stays null and refuses. */
+export interface Gathered {
+  readonly evidence: ConnectEvidence
+  /** The last word of the method of authentication, for the packet that tells of its success. */
+  readonly authenticationData: Uint8Array | null
+}
+
+/** Asks what the plan says. Null: the peer left or was refused meanwhile. What nobody can answer stays null and refuses. */
 export async function gather(
   connection: Connection,
   namespace: Namespace,
   evidence: ConnectEvidence,
   secrets: ConnectSecrets,
-): Promise<ConnectEvidence | null> {
+): Promise<Gathered | null> {
   const { core } = connection
+  const asIs: Gathered = { evidence, authenticationData: null }
   const planned = plan(evidence, namespace.view, secrets)
-  if (planned.kind === 'ready') return evidence
-  const abort = new AbortController()
-  connection.onClosed(() => abort.abort())
-  const cancelDeadline = core.clock.setTimer(core.settings.gatherTimeoutMs, () => abort.abort())
-  try {
-    if (planned.kind === 'verifyToken') {
-      if (core.tokenVerifier === null) return evidence
-      const { method, token } = planned
-      return { ...evidence, token: await core.tokenVerifier.verify(namespace.id, method, token, abort.signal) }
+  switch (planned.kind) {
+    case 'ready':
+      return asIs
+    case 'exchange': {
+      const method = core.authenticationMethods.get(planned.method)
+      if (method === undefined) return asIs
+      const exchange = new AuthExchange(connection, namespace, planned.method)
+      connection.exchange = exchange
+      const run = (): Promise<ExchangeEnd> => exchange.run(method, secrets.authenticationData)
+      try {
+        const { token, data } = await inTime(connection, () => exchange.cancel(), run)
+        if (exchange.isBroken || !connection.isOpen) return null
+        return { evidence: { ...evidence, token }, authenticationData: data }
+      } finally {
+        connection.exchange = null
+      }
     }
-    if (core.webhook === null) return evidence
-    return { ...evidence, webhook: await core.webhook.ask(namespace.id, planned.question, abort.signal) }
+    case 'askWebhook': {
+      const { webhook } = core
+      if (webhook === null) return asIs
+      const abort = new AbortController()
+      const ask = (): ReturnType<Webhook['ask']> => webhook.ask(namespace.id, planned.question, abort.signal)
+      const answer = await inTime(connection, () => abort.abort(), ask)
+      return connection.isOpen ? { evidence: { ...evidence, webhook: answer }, authenticationData: null } : null
+    }
+  }
+}
+
+/** Cancelled when the peer leaves and when it takes too long. */
+async function inTime<T>(connection: Connection, cancel: () => void, work: () => Promise<T>): Promise<T> {
+  const { clock, settings } = connection.core
+  const forget = connection.onClosed(cancel)
+  const cancelDeadline = clock.setTimer(settings.gatherTimeoutMs, cancel)
+  try {
+    return await work()
   } finally {
     cancelDeadline()
+    forget()
   }
 }

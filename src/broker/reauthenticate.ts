@@ -2,41 +2,31 @@ import { authenticate } from '../auth/authenticate.ts'
 import { sessionOwnerOf } from '../auth/principal.ts'
 import type { AuthPacket } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
-import { clientError } from './close-cause.ts'
+import { authFault } from './auth-exchange.ts'
 import type { Connection } from './connection.ts'
 import { contextOf, gather } from './gather.ts'
 import type { OnlineSession } from './session.ts'
 
 /**
- * AUTH in a connection that stands (MQTT 5.0 4.12). The methods that exist ask nothing back, so a client's AUTH can only
- * begin a re-authentication; while it is looked into, the connection goes on under what was accepted before.
+ * AUTH in a connection that stands (MQTT 5.0 4.12.1): it begins a re-authentication, or answers what the method asks in
+ * one. While it lasts, the connection goes on under what was accepted before.
  */
 export function onAuth(connection: Connection, session: OnlineSession, packet: AuthPacket): void {
-  const { limits } = session.namespace
-  const { authenticationMethod, authenticationData, userProperties } = packet.properties
-  if (!limits.userPropertiesOutsidePublish && (userProperties?.length ?? 0) > 0) {
-    connection.end(clientError(ReasonCode.ImplementationSpecificError, 'User Properties are not allowed in AUTH'))
+  const { exchange } = connection
+  const answers = exchange?.isAsking === true ? exchange : null
+  const expected =
+    answers !== null ? ReasonCode.ContinueAuthentication : session.isReauthenticating ? null : ReasonCode.ReAuthenticate
+  const fault = authFault(packet, expected, session.evidence.authenticationMethod, session.namespace)
+  if (fault !== null) {
+    connection.end(fault)
     return
   }
-  const { evidence } = session
-  if (evidence.authenticationMethod === null) {
-    connection.end(clientError(ReasonCode.ProtocolError, '[MQTT-4.12.0-7] CONNECT named no Authentication Method'))
-    return
-  }
-  if (authenticationMethod !== evidence.authenticationMethod) {
-    connection.end(clientError(ReasonCode.BadAuthenticationMethod, '[MQTT-4.12.1-1] another Authentication Method'))
-    return
-  }
-  if (packet.reasonCode !== ReasonCode.ReAuthenticate || session.isReauthenticating) {
-    connection.end(clientError(ReasonCode.ProtocolError, '3.15.2.1 this AUTH answers nothing'))
-    return
-  }
-  if ((authenticationData?.length ?? 0) > limits.maximumAuthenticationDataBytes) {
-    connection.end(clientError(ReasonCode.ImplementationSpecificError, 'the Authentication Data is too long'))
+  if (answers !== null) {
+    answers.onAnswer(packet)
     return
   }
   session.isReauthenticating = true
-  reauthenticate(connection, session, authenticationData ?? null).catch((error: unknown) =>
+  reauthenticate(connection, session, packet.properties.authenticationData ?? null).catch((error: unknown) =>
     connection.guard(() => {
       throw error
     }),
@@ -47,9 +37,10 @@ async function reauthenticate(connection: Connection, session: OnlineSession, da
   const { core } = connection
   const { namespace } = session
   const fresh = { ...session.evidence, token: null, webhook: null }
-  const evidence = await gather(connection, namespace, fresh, { password: null, authenticationData: data })
+  const gathered = await gather(connection, namespace, fresh, { password: null, authenticationData: data })
   core.turn.begin()
-  if (evidence === null || connection.session !== session) return
+  if (gathered === null || connection.session !== session) return
+  const { evidence, authenticationData } = gathered
   session.isReauthenticating = false
   const judged = authenticate(evidence, namespace.view, contextOf(connection, namespace))
   const before = sessionOwnerOf(session.principal)
@@ -62,7 +53,10 @@ async function reauthenticate(connection: Connection, session: OnlineSession, da
     connection.send({
       type: 'AUTH',
       reasonCode: ReasonCode.Success,
-      properties: { authenticationMethod: evidence.authenticationMethod ?? '' },
+      properties: {
+        authenticationMethod: evidence.authenticationMethod ?? '',
+        ...(authenticationData === null ? {} : { authenticationData }),
+      },
     })
     return
   }

@@ -90,18 +90,15 @@ test('a certificate client waits for nothing', () => {
   })
 })
 
-test('a token is to be verified only where the namespace is configured for its method', () => {
+test('a method talks with the peer only where the namespace is configured for it, with data or without', () => {
   const view = namespace()
   const secrets = { password: null, authenticationData: bytes('a.b.c') }
   const evidence = evidenceOf({ authenticationMethod: 'CUSTOM-JWT' })
   assert.deepEqual(plan(evidence, view, secrets), { kind: 'ready' })
   view.hasCustomJwtAuthentication = true
-  assert.deepEqual(plan(evidence, view, secrets), {
-    kind: 'verifyToken',
-    method: 'CUSTOM-JWT',
-    token: secrets.authenticationData,
-  })
-  assert.deepEqual(plan(evidence, view, noSecrets), { kind: 'ready' })
+  for (const sent of [secrets, noSecrets]) {
+    assert.deepEqual(plan(evidence, view, sent), { kind: 'exchange', method: 'CUSTOM-JWT' })
+  }
   assert.deepEqual(plan({ ...evidence, token: token() }, view, secrets), { kind: 'ready' })
   const entra = evidenceOf({ authenticationMethod: 'OAUTH2-JWT' })
   assert.deepEqual(plan(entra, view, secrets), { kind: 'ready' })

@@ -68,6 +68,22 @@ test('EG 4.2 a verified token connects as its subject, CONNACK repeats the metho
   assert.equal((await forged.connect()).reasonCode, ReasonCode.NotAuthorized)
 })
 
+test('a token method without Authentication Data is refused, and nobody is asked', async () => {
+  const seen: Uint8Array[] = []
+  const home = tokenHouse({
+    tokenVerifier: {
+      verify(namespace, method, token, cancelled) {
+        seen.push(token)
+        return verifier.verify(namespace, method, token, cancelled)
+      },
+    },
+  })
+  const { properties, ...rest } = bearer('visitor')
+  const client = home.open({ ...rest, properties: { authenticationMethod: properties?.authenticationMethod ?? '' } })
+  assert.equal((await client.connect()).reasonCode, ReasonCode.NotAuthorized)
+  assert.deepEqual(seen, [])
+})
+
 test('a token that expires ends its session, one that is renewed in time does not', async () => {
   const home = tokenHouse()
   const kept = await home.connect(bearer('a short', { clientId: 'kept' }))
@@ -224,6 +240,21 @@ test('a peer that leaves cancels what is asked for it; a webhook that takes too 
   late.send(late.connectPacket())
   await home.pass(11_000)
   assert.equal(late.take('CONNACK').reasonCode, ReasonCode.ServerUnavailable)
+})
+
+test('a connection forgets what has been answered: its end cancels nothing then', async () => {
+  const hook = slowHook()
+  const home = house({ webhook: hook.webhook })
+  home.namespace.hasWebhookAuthentication = true
+  const guest = home.open({ name: 'stranger' })
+  guest.send(guest.connectPacket())
+  await home.settle()
+  hook.answer('stranger')
+  await home.settle()
+  guest.take('CONNACK')
+  guest.peer.reset()
+  await home.pass(11_000)
+  assert.equal(hook.cancelled(), false)
 })
 
 test('a client that is disabled while its session is being opened is refused, and the session is gone', async () => {

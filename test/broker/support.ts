@@ -6,6 +6,7 @@ import { createEvents } from '../../src/adapters/node/events.ts'
 import { unixMillis } from '../../src/base/time.ts'
 import { type BrokerParts, createBroker } from '../../src/broker/broker.ts'
 import { type BrokerSettings, defaultSettings } from '../../src/broker/core.ts'
+import { methodsOfTokens } from '../../src/broker/token-methods.ts'
 import { decodePacket } from '../../src/mqtt/decode.ts'
 import { encodePacket } from '../../src/mqtt/encode.ts'
 import { Framer } from '../../src/mqtt/framer.ts'
@@ -23,6 +24,7 @@ import type {
   SubscribePacket,
   SubscriptionRequest,
 } from '../../src/mqtt/packet.ts'
+import type { AuthenticationMethods } from '../../src/ports/authentication-method.ts'
 import type { Engine, NodeId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
@@ -73,6 +75,8 @@ export interface HouseOptions {
   /** True: assertions and exceptions of the broker are part of the test. */
   readonly expectsBugs?: boolean
   readonly tokenVerifier?: TokenVerifier
+  /** Instead of the methods of the token verifier. */
+  readonly authenticationMethods?: AuthenticationMethods
   readonly webhook?: Webhook
   readonly certificatesSeen?: BrokerParts['certificatesSeen']
   /** Further namespaces; a server name `<name>.test` leads to each. */
@@ -165,7 +169,9 @@ export function start(startOptions: StartOptions): House {
     random: options.random ?? seededRandom(seed),
     log: { write: (level, event, facts) => logged.push({ level, event, facts }) },
     events,
-    tokenVerifier: options.tokenVerifier ?? null,
+    authenticationMethods:
+      options.authenticationMethods ??
+      (options.tokenVerifier === undefined ? new Map() : methodsOfTokens(options.tokenVerifier)),
     webhook: options.webhook ?? null,
     certificatesSeen: options.certificatesSeen ?? null,
   }

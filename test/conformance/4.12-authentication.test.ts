@@ -4,6 +4,7 @@ import { unixSeconds } from '../../src/base/time.ts'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
 import type { TokenVerifier } from '../../src/ports/token-verifier.ts'
 import { noon } from '../auth/certificates.ts'
+import { auth, configure, methods, proofOf, visitor } from '../broker/challenge.ts'
 import type { ClientOptions, House } from '../broker/support.ts'
 import { type Bench, isClosed, kept, typesOf } from './kit.ts'
 
@@ -37,6 +38,18 @@ kept('4.12.0-1', '', 'a method that is not served is refused with 0x8C and close
   assert.ok(await isClosed(home, client))
 })
 
+kept('4.12.0-2', '', 'a method that needs more asks for it with AUTH 0x18', async (bench) => {
+  const home = configure(bench.open({ authenticationMethods: methods() }))
+  const client = home.open(visitor())
+  client.send(client.connectPacket())
+  await home.settle()
+  const question = client.take('AUTH')
+  assert.equal(question.reasonCode, ReasonCode.ContinueAuthentication)
+  auth(client, proofOf('visitor', question.properties.authenticationData))
+  await home.settle()
+  assert.equal(client.take('CONNACK').reasonCode, ReasonCode.Success)
+})
+
 kept('4.12.0-4', '', 'an authentication that fails is refused and closed', async (bench) => {
   const home = open(bench)
   const client = home.open(bearer('forged'))
@@ -58,9 +71,15 @@ kept(
       properties: { authenticationMethod: 'CUSTOM-JWT', authenticationData: Buffer.from('visitor') },
     })
     await home.settle()
-    const auth = client.take('AUTH')
-    assert.equal(auth.reasonCode, ReasonCode.Success)
-    assert.deepEqual({ ...auth.properties }, { authenticationMethod: 'CUSTOM-JWT' })
+    const renewed = client.take('AUTH')
+    assert.equal(renewed.reasonCode, ReasonCode.Success)
+    assert.deepEqual({ ...renewed.properties }, { authenticationMethod: 'CUSTOM-JWT' })
+
+    const challenged = configure(bench.open({ authenticationMethods: methods() }))
+    const other = challenged.open(visitor())
+    other.send(other.connectPacket())
+    await challenged.settle()
+    assert.equal(other.take('AUTH').properties.authenticationMethod, 'CUSTOM-JWT')
   },
 )
 

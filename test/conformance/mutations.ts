@@ -284,6 +284,12 @@ const connecting: readonly Mutation[] = [
   edit('5:3.2.2-12', 'broker/connack.ts', 'if (will.qos > limits.maximumQoS) {', never),
   edit('5:3.2.2-13', 'broker/connack.ts', 'if (will.retain && !limits.retainAvailable) {', never),
   edit(
+    '5:4.12.0-2',
+    'broker/auth-exchange.ts',
+    'reasonCode: ReasonCode.ContinueAuthentication,',
+    'reasonCode: ReasonCode.Success,',
+  ),
+  edit(
     '5:4.12.0-5',
     'broker/connect.ts',
     '...(evidence.authenticationMethod === null ? {} : { authenticationMethod: evidence.authenticationMethod }),',
