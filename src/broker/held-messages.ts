@@ -1,10 +1,13 @@
 import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
 import type { InflightState } from '../ports/engine.ts'
+import type { NamespaceView } from '../registry/view.ts'
 import type { RetainedTopics } from './retained-topics.ts'
 import { readStoredMessage, readStoredPublish } from './stored-message.ts'
 
 const view = new PublishView()
+/** Of the largest size; as many may wait where a session may queue less. */
+const mostPackets = 16
 
 /**
  * QoS 2 messages of one connection that wait for PUBREL, by identifier, in stored form. What is going to be retained
@@ -13,6 +16,7 @@ const view = new PublishView()
 export class HeldMessages {
   readonly #retained: RetainedTopics
   readonly #bodies = new Map<number, Uint8Array>()
+  #bytes = 0
   readonly #reserved = new Map<number, TopicName>()
 
   constructor(retained: RetainedTopics, earlier: InflightState['incoming']) {
@@ -28,8 +32,17 @@ export class HeldMessages {
     return this.#bodies.has(identifier)
   }
 
+  /**
+   * Whether one more of this size may wait. The packets alone are no bound: thousands of the largest ones are more than a
+   * machine has, and a client of 3.1.1 was told of no Receive Maximum.
+   */
+  hasRoomFor(bytes: number, { maximumQueuedBytes, maximumPacketSizeBytes }: NamespaceView['limits']): boolean {
+    return this.#bytes + bytes <= Math.max(maximumQueuedBytes, mostPackets * maximumPacketSizeBytes)
+  }
+
   add(identifier: number, body: Uint8Array): void {
     this.#bodies.set(identifier, body)
+    this.#bytes += body.length
     if (!readStoredMessage(body).retain) return
     readStoredPublish(body, view)
     if (view.end === view.payloadStart) return
@@ -42,6 +55,7 @@ export class HeldMessages {
   take(identifier: number): Uint8Array | undefined {
     const body = this.#bodies.get(identifier)
     this.#bodies.delete(identifier)
+    this.#bytes -= body?.length ?? 0
     this.#release(identifier)
     return body
   }

@@ -145,7 +145,11 @@ export class IncomingPublish implements PublishOrigin {
       return
     }
     if (qos === 2) {
-      this.#hold(slot)
+      if (this.#held.hasRoomFor(end - start, session.namespace.limits)) this.#hold(slot)
+      else {
+        session.namespace.limitBites('receiveMaximum')
+        this.#refuse(ReasonCode.QuotaExceeded, 'too many bytes wait for PUBREL', 'QuotaExceeded')
+      }
       return
     }
     const identifier = view.packetIdentifier

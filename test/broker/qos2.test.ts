@@ -69,6 +69,31 @@ for (const stored of [false, true]) {
   })
 }
 
+for (const version of [5, 4] as const) {
+  test(`S47 messages of ${version === 5 ? '5.0' : '3.1.1'} that wait for PUBREL are bounded by bytes, whatever their number`, async () => {
+    const limits = { maximumPacketSizeBytes: 1_024, maximumQueuedBytes: 1_024, receiveMaximumClosesMqtt3: false }
+    const home = house({ limits })
+    const publisher = await home.connect({ name: 'beta', version })
+    const first = publisher.publish('open/a', 'x'.repeat(900), { qos: 2 })
+    for (let i = 0; i < 30; i++) publisher.publish('open/a', 'x'.repeat(900), { qos: 2 })
+    await home.settle()
+    const told = publisher.packets().flatMap((packet) => (packet.type === 'PUBREC' ? [packet.reasonCode] : []))
+    const held = told.filter((code) => code === ReasonCode.Success).length
+    assert.ok(held >= 16 && held <= 18, `${held} are held`)
+    if (version === 4) {
+      assert.notEqual(publisher.peer.ended, null)
+      return
+    }
+    assert.equal(told.filter((code) => code === ReasonCode.QuotaExceeded).length, 31 - held)
+    answer(publisher, 'PUBREL', first)
+    await home.settle()
+    publisher.publish('open/a', 'x'.repeat(900), { qos: 2 })
+    await home.settle()
+    const last = publisher.packets().findLast(({ type }) => type === 'PUBREC')
+    assert.equal(last?.type === 'PUBREC' && last.reasonCode, ReasonCode.Success, 'a release makes room')
+  })
+}
+
 test('[MQTT-4.3.3-4] a PUBREC with a failure code ends the exchange', async () => {
   const home = house()
   const subscriber = await home.connect({ name: 'alpha', properties: { receiveMaximum: 1 } })
