@@ -91,6 +91,7 @@ export function* putChild(stage: Stage, change: Put, id: ChildId, environment: C
     yield* stagePieces(stage, stored, content.octets, before)
   }
   if (existing === null) {
+    countCreated(stage, namespace.uid, type)
     stage.claim(Index.ChildName, childNameEntry(type, namespace.uid, name), keyOf(stored))
     if (stored.type === 'clients') claimClient(stage, stored)
   }
@@ -147,6 +148,7 @@ export function* deleteChild(stage: Stage, change: Change, id: ChildId): Steps<C
   }
   const before = resourceOf(stage, existing, namespace)
   stage.remove(keyOf(existing))
+  countAnew(stage, namespace.uid, type)
   stage.release(Index.ChildName, childNameEntry(type, namespace.uid, existing.name))
   if (existing.type === 'clients') releaseClient(stage, existing)
   if (existing.type === 'sealgateRevocationLists') yield* removePieces(stage, existing)
@@ -266,12 +268,33 @@ function admit(
   const limit = counted[type]
   const value = limits[limit] as number
   const count =
-    type === 'clients'
-      ? countClients(stage, namespace.uid)
-      : stage.range(childPrefix(type, namespace.uid), null, value).length
+    type === 'clients' ? countClients(stage, namespace.uid) : countChildren(stage, namespace.uid, type, value)
   if (count < value) return null
   const message = `The namespace has ${count} ${type} and the limit ${limit} is ${value}. Delete some, or raise the limit.`
   return { kind: 'quotaExceeded', limit, value, message }
+}
+
+/** Counted once for all changes of one write: a template of thousands of entries would count them thousands of times. */
+const counts = new WeakMap<Stage, Map<string, number>>()
+
+function countChildren(stage: Stage, namespaceUid: string, type: ChildType, upTo: number): number {
+  const known = counts.get(stage) ?? new Map<string, number>()
+  counts.set(stage, known)
+  const prefix = childPrefix(type, namespaceUid)
+  const count = known.get(prefix) ?? stage.range(prefix, null, upTo).length
+  known.set(prefix, count)
+  return count
+}
+
+function countCreated(stage: Stage, namespaceUid: string, type: ChildType): void {
+  const known = counts.get(stage)
+  const prefix = childPrefix(type, namespaceUid)
+  const count = known?.get(prefix)
+  if (count !== undefined) known?.set(prefix, count + 1)
+}
+
+function countAnew(stage: Stage, namespaceUid: string, type: ChildType): void {
+  counts.get(stage)?.delete(childPrefix(type, namespaceUid))
 }
 
 function mark(stage: Stage, type: ChildType, namespaceUid: string): void {

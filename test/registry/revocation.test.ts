@@ -12,6 +12,7 @@ import {
   seenIndexEntry,
   seenKey,
 } from '../../src/registry/seen/seen-certificate.ts'
+import { childPrefix } from '../../src/registry/stored.ts'
 import type { Certificate } from '../../src/x509/certificate.ts'
 import { denyKeysOf } from '../../src/x509/deny.ts'
 import { type CertificateAuthority, createRevocationList } from '../../src/x509/issue.ts'
@@ -21,6 +22,7 @@ import {
   author,
   briefly,
   emptyRegistry,
+  failure,
   memoryStore,
   must,
   namespaceBody,
@@ -266,6 +268,33 @@ test('S15: what is judged while a write is stored but not told yet is not rememb
   assert.notEqual(view?.trustRevision, judgedUnder[0])
   assert.notEqual(view?.rightsRevision, judgedUnder[1])
   holds = false
+})
+
+test('entries of one write are counted once, and the limit holds within it', async () => {
+  const under = memoryStore()
+  const [word = ''] = childPrefix('sealgateDenyEntries', '').split(' ')
+  let counted = 0
+  const range = under.range.bind(under)
+  under.range = (prefix, after, limit) => {
+    if (prefix.startsWith(word)) counted++
+    return range(prefix, after, limit)
+  }
+  const registry = await openRegistry(parts(under))
+  const few = { ...namespaceBody.properties, sealgate: { limits: { maximumDenyEntries: 200 } } }
+  must(await registry.put(ns('plant'), { ...namespaceBody, properties: few }, author))
+  const entry = (i: number) => ({
+    kind: 'put' as const,
+    id: ns('plant', 'sealgateDenyEntries', `lost-${i}`),
+    body: { properties: { publicKeySha256: String(i).padStart(64, '0') } },
+  })
+  const entries = (from: number, count: number) => Array.from({ length: count }, (_, i) => entry(from + i))
+  const limit = registry.view.namespaceByName('plant')?.limits.maximumDenyEntries ?? 0
+  must(await registry.transact(entries(0, limit - 2), author))
+  assert.ok(counted < 20, `counted ${counted} times`)
+  assert.match(briefly(await registry.transact(entries(limit - 2, 3), author)).join(), /QuotaExceeded/)
+  const swap = [entry(limit - 2), entry(limit - 1), { kind: 'delete' as const, id: entry(0).id }, entry(limit)]
+  must(await registry.transact(swap, author))
+  assert.equal(failure(await registry.transact(entries(limit + 1, 1), author)).kind, 'quotaExceeded')
 })
 
 test('S25: the list of a CA that is not registered comes with its certificate, and one CA has one list', async () => {
