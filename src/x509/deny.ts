@@ -39,11 +39,14 @@ export interface SerialNumberText {
 /** A serial number as operators copy it: hexadecimal, with `0x` or with colons or bare, any case (S24). */
 export function parseSerialNumber(text: string): Result<SerialNumberText, SerialNumberFailure> {
   const trimmed = text.trim()
-  const prefixed = /^0x/i.test(trimmed)
-  const body = prefixed ? trimmed.slice(2) : trimmed
+  // Certificates with a negative serial number exist (RFC 5280 4.1.2.2 tells users to bear them); shown as -0x5.
+  const negative = /^-0x/i.test(trimmed)
+  const prefixed = negative || /^0x/i.test(trimmed)
+  const body = prefixed ? trimmed.slice(negative ? 3 : 2) : trimmed
   const digits = body.replaceAll(':', '')
   const wellFormed = body.length <= 128 && /^[0-9a-f]+(?::[0-9a-f]+)*$/i.test(body)
   if (!wellFormed || (prefixed && digits !== body)) return err({ kind: 'notASerialNumber' })
   const ambiguous = !prefixed && digits === body && /^[0-9]+$/.test(digits) && digits.length > 1
-  return ok({ serialNumber: BigInt(`0x${digits}`), ambiguous })
+  const magnitude = BigInt(`0x${digits}`)
+  return ok({ serialNumber: negative ? -magnitude : magnitude, ambiguous })
 }

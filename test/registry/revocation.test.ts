@@ -112,6 +112,32 @@ test('S22 S24: issuer and serial number deny whatever the spelling; two readings
   for (const properties of bad) assert.ok(problems(await deny(registry, 'lost-9', properties)).length > 0)
 })
 
+test('S22: what stands beside a certificate must be of it, as what GET shows is', async () => {
+  const registry = await plant()
+  const negative = parse(forge({ issuer: root, serialNumber: -5n, ...validity }))
+  for (const certificate of [leaf, negative]) {
+    const made = must(await deny(registry, 'lost-7', { encodedCertificate: pem(certificate) }))
+    const { sealgate: _, provisioningState: __, ...shown } = propertiesOf(made) as Record<string, unknown>
+    const again = must(await deny(registry, 'lost-7', shown))
+    assert.deepEqual(propertiesOf(again), propertiesOf(made))
+    must(await deny(registry, 'lost-7', { ...shown, encodedCertificate: pem(certificate) }))
+    assert.equal(verdictOn(registry, certificate), 'certificateRevoked')
+  }
+  const strangers = {
+    serialNumber: '0x11',
+    publicKeySha256: 'ab'.repeat(32),
+    caCertificateName: 'plant-ca',
+    encodedIssuerCertificate: pem(root.certificate),
+  }
+  for (const [name, value] of Object.entries(strangers)) {
+    const found = problems(await deny(registry, 'lost-8', { encodedCertificate: pem(leaf), [name]: value }))
+    assert.deepEqual(
+      found.map(({ target }) => target),
+      [`properties.${name}`],
+    )
+  }
+})
+
 test('S22: a bare fingerprint is that of a certificate that was seen, or is refused with advice', async () => {
   const store = memoryStore()
   const registry = await openRegistry(parts(store))

@@ -55,6 +55,7 @@ test('S24: serial numbers are hexadecimal and compared as integers; bare decimal
   assert.deepEqual(read('1a'), [0x1an, false])
   assert.deepEqual(read(' AB:CD:EF\n'), [0xabcdefn, false])
   assert.deepEqual(read('7'), [7n, false])
+  assert.deepEqual(read('-0x5'), [-5n, false])
   for (const text of ['', '0x', ':10', '10:', '1::0', '0x10:20', '-10', '10h', '１０', 'a'.repeat(200)])
     assert.equal(read(text), null, text)
 })

@@ -40,7 +40,10 @@ const howToWrite =
 export function readDenyEntry(properties: Fields, sources: DenyEntrySources): DenyEntryProperties {
   const description = readDescription(properties)
   const whole = readWhole(properties, sources)
-  if (whole !== undefined) return { ...description, ...whole }
+  if (whole !== undefined) {
+    refuseOthers(properties, whole)
+    return { ...description, ...whole }
+  }
   const issuer = readIssuer(properties, sources)
   const serialNumber = readSerialNumber(properties)
   const tbsCertificateSha256 = readDigest(properties, 'tbsCertificateSha256')
@@ -95,6 +98,25 @@ function readWhole(properties: Fields, sources: DenyEntrySources): DenyEntryProp
     serialNumber: formatSerialNumber(certificate.serialNumber),
     tbsCertificateSha256: tbsCertificate,
     publicKeySha256: publicKey,
+  }
+}
+
+/** What is written beside a certificate says the same, as what GET shows does; else less would be denied than was written. */
+function refuseOthers(properties: Fields, whole: DenyEntryProperties): void {
+  const said = {
+    serialNumber: () => readSerialNumber(properties),
+    issuerSha256: () => readDigest(properties, 'issuerSha256'),
+    tbsCertificateSha256: () => readDigest(properties, 'tbsCertificateSha256'),
+    publicKeySha256: () => readDigest(properties, 'publicKeySha256'),
+  }
+  for (const [name, read] of Object.entries(said)) {
+    const value = properties.has(name) ? read() : null
+    if (value === null || whole[name as keyof typeof said] === value) continue
+    properties.fail(name, 'Forbidden', 'This is not of the certificate beside it. Write another entry for it.')
+  }
+  for (const name of ['caCertificateName', 'encodedIssuerCertificate']) {
+    if (!properties.has(name)) continue
+    properties.fail(name, 'Forbidden', 'The certificate beside it says who issued it. Leave this out.')
   }
 }
 
