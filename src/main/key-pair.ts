@@ -1,10 +1,13 @@
 import { createPrivateKey, type KeyObject, X509Certificate } from 'node:crypto'
-import { readFileSync } from 'node:fs'
+import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { type UnixMillis, unixMillis } from '../base/time.ts'
 import { contextOptions, type ServerCertificate } from '../listeners/tls-context.ts'
 import { refuseReadableSecret } from './data-directory.ts'
 import { reasonOf, StartError } from './start-error.ts'
+
+/** Of a certificate with its chain, or of a key. */
+const maximumFileBytes = 1_048_576
 
 /** Two PEM files of an operator. */
 export interface KeyPairFiles {
@@ -32,6 +35,10 @@ export function readKeyPair(pair: KeyPairFiles, before: KeyPair | null): KeyPair
   const keyFile = `${pair.keyLabel ?? ''}${pair.keyFile}`
   const read = (path: string, shown: string): string => {
     try {
+      // A pipe would keep the whole process waiting for whoever writes to it.
+      const status = statSync(path)
+      if (!status.isFile()) throw new Error('not a regular file')
+      if (status.size > maximumFileBytes) throw new Error(`larger than ${maximumFileBytes} bytes`)
       return readFileSync(path, 'utf8')
     } catch (error) {
       throw new StartError([`${shown}: ${reasonOf(error)}`], error)

@@ -1,5 +1,15 @@
 import assert from 'node:assert/strict'
-import { chmodSync, copyFileSync, mkdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { execFileSync } from 'node:child_process'
+import {
+  chmodSync,
+  copyFileSync,
+  mkdirSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
@@ -96,14 +106,21 @@ test('what cannot be used stops neither the broker nor other hosts: junk, a miss
   rmSync(join(hosts, 'keyless.example.key'))
   use(own, 'open.example')
   chmodSync(join(hosts, 'open.example.key'), 0o644)
+  use(own, 'pipe.example')
+  rmSync(join(hosts, 'pipe.example.pem'))
+  execFileSync('mkfifo', [join(hosts, 'pipe.example.pem')])
+  use(own, 'huge.example')
+  truncateSync(join(hosts, 'huge.example.key'), 2_000_000)
   writeFileSync(join(hosts, 'Not A Host.pem'), 'x')
   use(own)
   await keeper.look()
   assert.deepEqual(log.toSorted(), [
     'hostCertificateIgnored Not A Host.pem',
+    'hostCertificateNotServed huge.example',
     'hostCertificateNotServed junk.example',
     'hostCertificateNotServed keyless.example',
     'hostCertificateNotServed open.example',
+    'hostCertificateNotServed pipe.example',
     'hostCertificateServed plant.example',
   ])
   assert.ok(reasons.every((reason) => !reason.includes(own.key.slice(40, 80))))
