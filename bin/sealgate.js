@@ -1,7 +1,9 @@
 #!/usr/bin/env node
 // Plain JavaScript without imports of ours: it must run, and speak clearly, on a Node.js that is too old for the rest.
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync } from 'node:fs'
 import module from 'node:module'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
 
 const oldest = [22, 18]
 const [major, minor] = process.versions.node.split('.').map(Number)
@@ -33,7 +35,22 @@ if (serves && !isSized && process.execve !== undefined && process.channel === un
   }
 }
 
-module.enableCompileCache?.()
+/**
+ * Compiled code is kept where only this user writes. Node.js' own choice is a directory that all users of a machine share, and
+ * what stands in it is run. Whoever names one in NODE_COMPILE_CACHE keeps it; where there is no home, nothing is kept.
+ */
+function keepCompiledCode() {
+  if (process.env.NODE_COMPILE_CACHE) return module.enableCompileCache?.()
+  try {
+    const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sealgate')
+    mkdirSync(directory, { recursive: true, mode: 0o700 })
+    module.enableCompileCache?.(directory)
+  } catch {
+    // A user without a home, or one that may not be written to: a start takes a little longer.
+  }
+}
+
+keepCompiledCode()
 // A checkout runs from source; Node.js strips no types below node_modules, so an installed package has dist.
 const source = new URL('../src/cli/main.ts', import.meta.url)
 const fromSource = existsSync(source) && !import.meta.url.includes('/node_modules/')
