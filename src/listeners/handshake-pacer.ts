@@ -1,7 +1,9 @@
 import type { Clock } from '../ports/clock.ts'
 
-/** How long a handshake that got a place may keep it: whoever falls silent holds nobody up. */
+/** How long a handshake that got a place may keep it: whoever falls silent holds nobody up, */
 const leaseMs = 200
+/** and less where others wait. */
+const hurriedLeaseMs = 50
 const fewest = 4
 const first = 16
 const most = 512
@@ -17,12 +19,15 @@ export interface PacerOptions {
  * Lets handshakes begin as fast as those who are connected can bear. What costs in a handshake comes in two pieces, of which
  * the second is the peer's to send: when thousands come back at once, a hundred second pieces may arrive in one turn, and
  * everybody else waits for all of them. So as many may be under way as keep the turns short: fewer when one was long, more
- * when it was not. A place is leased, never owned: a gate on in-flight count alone could be held shut by silent peers.
+ * when it was not. A place is leased, never owned: a gate on in-flight count alone could be held shut by silent peers. Sources
+ * take turns, so that many handshakes of one address do not stand before those of others.
  */
 export class HandshakePacer {
   readonly #clock: Clock
   readonly #workedMs: () => number
-  readonly #waiting = new Set<() => void>()
+  /** By source; the first one is next, and then the last. */
+  readonly #waiting = new Map<string, Set<() => void>>()
+  #waitingCount = 0
   #underWay = 0
   #limit = first
   #isSampling = false
@@ -39,21 +44,22 @@ export class HandshakePacer {
   }
 
   get waiting(): number {
-    return this.#waiting.size
+    return this.#waitingCount
   }
 
   /**
    * Calls `begin` when there is a place, perhaps at once.
    *
+   * @param source whoever of it waits, waits behind the others of it alone
    * @returns what to call when the handshake is over, or its peer is gone
    */
-  enter(begin: () => void): () => void {
+  enter(source: string, begin: () => void): () => void {
     let cancelLease: (() => void) | null = null
     let isOver = false
     const leave = (): void => {
       if (isOver) return
       isOver = true
-      if (this.#waiting.delete(start)) return
+      if (this.#forget(source, start)) return
       cancelLease?.()
       this.#underWay--
       this.#sample()
@@ -61,19 +67,40 @@ export class HandshakePacer {
     }
     const start = (): void => {
       this.#underWay++
-      cancelLease = this.#clock.setTimer(leaseMs, leave)
+      cancelLease = this.#clock.setTimer(this.#waitingCount > 0 ? hurriedLeaseMs : leaseMs, leave)
       begin()
     }
     this.#sample()
     if (this.#underWay < this.#limit) start()
-    else this.#waiting.add(start)
+    else this.#wait(source, start)
     return leave
   }
 
+  #wait(source: string, start: () => void): void {
+    const others = this.#waiting.get(source)
+    if (others === undefined) this.#waiting.set(source, new Set([start]))
+    else others.add(start)
+    this.#waitingCount++
+  }
+
+  /** @returns false: it does not wait */
+  #forget(source: string, start: () => void): boolean {
+    const others = this.#waiting.get(source)
+    if (others?.delete(start) !== true) return false
+    if (others.size === 0) this.#waiting.delete(source)
+    this.#waitingCount--
+    return true
+  }
+
   #next(): void {
-    for (const start of this.#waiting) {
-      if (this.#underWay >= this.#limit) return
-      this.#waiting.delete(start)
+    while (this.#underWay < this.#limit) {
+      const [first] = this.#waiting
+      if (first === undefined) return
+      const [source, starts] = first
+      const [start] = starts
+      if (start === undefined) return
+      this.#forget(source, start)
+      if (this.#waiting.delete(source)) this.#waiting.set(source, starts)
       start()
     }
   }

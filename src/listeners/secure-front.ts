@@ -1,7 +1,7 @@
 import { type Server, TLSSocket, type TlsOptions } from 'node:tls'
 import { normalizeServerName } from '../base/server-name.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
-import { plainAddress } from './accept-limiter.ts'
+import { plainAddress, sourceOf } from './accept-limiter.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
 import { HandshakePacer } from './handshake-pacer.ts'
 import { readPeerChain } from './peer-chain.ts'
@@ -52,7 +52,8 @@ export function secureServerOptions(options: SecureDoorOptions, knownProtocols: 
       }
       // The socket calls it as its own method, which Node.js does not promise; without it the lease ends the stay.
       const socket = this instanceof TLSSocket ? this : null
-      const leave = pacer.enter(() => {
+      const source = sourceOf(plainAddress(socket?.remoteAddress ?? ''))
+      const leave = pacer.enter(source, () => {
         if (socket?.destroyed !== true) answer(null, contexts.contextFor(serverName))
       })
       socket?.once('secure', leave).once('close', leave)

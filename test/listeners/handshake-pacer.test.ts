@@ -11,8 +11,8 @@ function setUp() {
   const pacer = new HandshakePacer(clock, { workedMs: () => worked })
   const begun: number[] = []
   const leaves: (() => void)[] = []
-  const enter = (number: number): void => {
-    leaves[number] = pacer.enter(() => {
+  const enter = (number: number, source = '192.0.2.1'): void => {
+    leaves[number] = pacer.enter(source, () => {
       begun.push(number)
       worked++
     })
@@ -48,7 +48,7 @@ test('S55 handshakes beyond what may be under way wait, and begin in order when 
   assert.equal(pacer.waiting, 0)
 })
 
-test('S55 silent peers hold nobody up: a place is leased for 200 ms', () => {
+test('S55 silent peers hold nobody up: a place is leased for 200 ms, for 50 ms where others wait', () => {
   const { pacer, begun, enter, advance } = setUp()
   const { limit } = pacer
   for (let i = 0; i < 3 * limit; i++) enter(i)
@@ -56,8 +56,24 @@ test('S55 silent peers hold nobody up: a place is leased for 200 ms', () => {
   assert.equal(begun.length, limit)
   advance(1)
   assert.equal(begun.length, 2 * limit)
-  advance(200)
+  advance(50)
   assert.equal(begun.length, 3 * limit)
+})
+
+test('S55 sources take turns: a crowd of one address does not stand before others', () => {
+  const { pacer, begun, enter, leave, advance } = setUp()
+  const { limit } = pacer
+  const crowd = limit + 1_000
+  for (let i = 0; i < crowd; i++) enter(i)
+  enter(crowd, '192.0.2.2')
+  enter(crowd + 1, '192.0.2.3')
+  leave(0)
+  leave(1)
+  leave(2)
+  assert.deepEqual(begun.slice(limit), [limit, crowd, crowd + 1])
+  assert.equal(pacer.waiting, 999)
+  for (let i = 0; i < 2_000 && pacer.waiting > 0; i++) advance(50)
+  assert.equal(begun.length, crowd + 2, 'nobody is forgotten')
 })
 
 test('S55 long turns make fewer handshakes, short ones more; it never stands still', () => {
@@ -87,7 +103,7 @@ test('the event loop is left alone when nobody is shaking hands', () => {
   const { clock, turn } = fakeClock(unixMillis(0))
   let asked = 0
   const pacer = new HandshakePacer(clock, { workedMs: () => ++asked })
-  const leave = pacer.enter(() => {})
+  const leave = pacer.enter('192.0.2.1', () => {})
   leave()
   for (let i = 0; i < 10; i++) turn()
   const { length } = Array.from({ length: asked })
