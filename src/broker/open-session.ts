@@ -103,7 +103,9 @@ export async function openSession(
       connection.end(takenOver)
       return null
     }
-    return await openings.open({ ...request, cleanStart: true, now: core.turn.now })
+    // The uid of the first request may be that of the will that it left behind.
+    const newUid = core.random.uid() as SessionUid
+    return await openings.open({ ...request, cleanStart: true, now: core.turn.now, newUid })
   } catch (error) {
     core.turn.begin()
     core.log.write('error', 'sessionOpenFailed', { error: String(error) })
