@@ -430,6 +430,9 @@ class Simulation {
   async #leaveNothing(): Promise<void> {
     const { disk, broker, clock, namespaces } = this.#world
     await clock.run(2_000)
+    // A will may have become due in this time.
+    for (const device of this.#devices) await this.#flow(device, new Dice(0))
+    await clock.run(100)
     for (const { id } of namespaces) {
       for (const { uid, clientId } of disk.engine.sessions.list({ namespace: id, after: null, limit: 1_000 })) {
         const { messages } = disk.engine.queue.size(uid)
