@@ -1,11 +1,13 @@
 import { spawn } from 'node:child_process'
 import { globSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 
 /**
  * Runs the tests: `npm test`, or `npm test -- mqtt x509/path` for the files whose path holds one of the words.
  * Node's own runner is green when it finds nothing; this is not. Nothing is forced to exit: a test that leaves a
- * socket or a timer behind holds its file open, and the run fails at the bound below instead of hiding the leak.
+ * socket or a timer behind holds its file open, and the run fails at the bound below instead of hiding the leak. Many files
+ * wait more than they compute, so as many run at once as there are processors; the runner itself would leave one idle.
  */
 const root = join(import.meta.dirname, '..')
 const boundMs = 20 * 60_000
@@ -20,7 +22,8 @@ if (files.length === 0) {
   process.exit(1)
 }
 
-const runner = spawn(process.execPath, ['--test', ...options, ...files], { cwd: root, stdio: 'inherit' })
+const concurrency = `--test-concurrency=${availableParallelism()}`
+const runner = spawn(process.execPath, ['--test', concurrency, ...options, ...files], { cwd: root, stdio: 'inherit' })
 const bound = setTimeout(() => {
   console.error(`the tests did not end within ${boundMs / 60_000} minutes; a test may have left a handle open`)
   runner.kill('SIGKILL')
