@@ -14,6 +14,22 @@ function answer(client: TestClient, type: AcknowledgementPacket['type'], packetI
   client.send({ type, packetIdentifier: packetIdentifier ?? 0, reasonCode: 0, properties: {} })
 }
 
+test('[MQTT-3.3.2-9] a repeated PUBLISH with a Topic Alias above the maximum, or for no name, ends the connection like any other', async () => {
+  const faults = [
+    { topicName: 'open/a', topicAlias: 65_535, code: ReasonCode.TopicAliasInvalid },
+    { topicName: 'open/+', topicAlias: 1, code: ReasonCode.TopicNameInvalid },
+  ]
+  for (const { topicName, topicAlias, code } of faults) {
+    const home = house()
+    const publisher = await home.connect(persistent)
+    publisher.publish('open/a', 'held', { qos: 2, packetIdentifier: 2 })
+    await home.settle()
+    publisher.publish(topicName, 'held', { qos: 2, packetIdentifier: 2, dup: true, properties: { topicAlias } })
+    await home.settle()
+    assert.equal(publisher.take('DISCONNECT').reasonCode, code, topicName)
+  }
+})
+
 for (const stored of [false, true]) {
   const kind = stored ? 'a session in the store' : 'a session in memory'
   const options: ClientOptions = stored ? persistent : { name: 'alpha' }
