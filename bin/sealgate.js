@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 // Plain JavaScript without imports of ours: it must run, and speak clearly, on a Node.js that is too old for the rest.
-import { existsSync, mkdirSync } from 'node:fs'
+import { existsSync, mkdirSync, statSync } from 'node:fs'
 import module from 'node:module'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -44,7 +44,10 @@ function keepCompiledCode() {
   try {
     const directory = join(process.env.XDG_CACHE_HOME || join(homedir(), '.cache'), 'sealgate')
     mkdirSync(directory, { recursive: true, mode: 0o700 })
-    module.enableCompileCache?.(directory)
+    // It may have been there before, made by somebody else: under sudo the home is often the caller's.
+    const { uid, mode } = statSync(directory)
+    const isOurs = process.getuid === undefined || (uid === process.getuid() && (mode & 0o022) === 0)
+    if (isOurs) module.enableCompileCache?.(directory)
   } catch {
     // A user without a home, or one that may not be written to: a start takes a little longer.
   }
