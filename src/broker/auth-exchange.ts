@@ -5,8 +5,8 @@ import type { AuthenticationMethod, AuthenticationStep } from '../ports/authenti
 import type { TokenFailure, VerifiedToken } from '../ports/token-verifier.ts'
 import { type CloseCause, clientError, connectionLost, packetFailure } from './close-cause.ts'
 import { answerRefused } from './connect-refusal.ts'
-import type { Connection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
+import type { Exchange, Peer } from './peer.ts'
 
 /** AUTH 0x18 that one exchange may send; no method in use needs more than a few. */
 export const maximumQuestions = 16
@@ -22,8 +22,8 @@ export interface ExchangeEnd {
  * on the other. It ends when the method says so, when it asks too often, or when it is cancelled: the peer left or broke
  * the rules, or the time is up. Before CONNACK the peer is read only while it is asked something.
  */
-export class AuthExchange {
-  readonly #connection: Connection
+export class AuthExchange implements Exchange {
+  readonly #connection: Peer
   readonly #namespace: Namespace
   readonly #name: string
   readonly #abort = new AbortController()
@@ -34,7 +34,7 @@ export class AuthExchange {
   #isBroken = false
 
   /** @param name Authentication Method of CONNECT; every AUTH repeats it [MQTT-4.12.0-5] */
-  constructor(connection: Connection, namespace: Namespace, name: string) {
+  constructor(connection: Peer, namespace: Namespace, name: string) {
     this.#connection = connection
     this.#namespace = namespace
     this.#name = name

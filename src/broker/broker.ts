@@ -14,8 +14,8 @@ import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { RegistryView } from '../registry/view.ts'
 import { sessionOverflow, shuttingDown, takenOver } from './close-cause.ts'
 import { Commits } from './commits.ts'
-import { Connection } from './connection.ts'
-import type { BrokerSettings, Core } from './core.ts'
+import { Connection, type ConnectionServices } from './connection.ts'
+import type { Core } from './core.ts'
 import { DecisionRecorder } from './decision-recorder.ts'
 import { Namespaces } from './namespaces.ts'
 import { Openings } from './openings.ts'
@@ -27,6 +27,7 @@ import { Reaper } from './reaper.ts'
 import { RefusalQueue } from './refusal-queue.ts'
 import { Rejudge } from './rejudge.ts'
 import { SessionEnds } from './session-end.ts'
+import type { BrokerSettings } from './settings.ts'
 import { followStore } from './store-followers.ts'
 import { StoreHealth } from './store-health.ts'
 import { TimerWheel } from './timers.ts'
@@ -137,16 +138,14 @@ export function createBroker(parts: BrokerParts): Broker {
       core.deadlines.stop()
       for (const stop of stops) stop()
     },
-    operations: new BrokerOperations(core),
+    operations: new BrokerOperations(core, core.connections),
   }
 }
-
-type Mutable<T> = { -readonly [K in keyof T]: T[K] }
 
 function build(
   { settings, engine, registry, clock, random, log, events, ...asked }: BrokerParts,
   onEmpty: () => void,
-): Core {
+): ConnectionServices {
   const turn = new Turn(clock)
   const namespaces = new Namespaces(registry.view, settings, clock, log)
   const commits = new Commits(engine.hot, turn, clock, random.uid(), {
@@ -168,8 +167,7 @@ function build(
     onUnavailable: (error) => log.write('error', 'commitFailed', { error: String(error) }),
     onLearned: (committed) => log.write('warn', 'commitAnsweredLate', { committed }),
   })
-  const connections = new Set<Connection>()
-  const core = {
+  const core: Core = {
     settings,
     engine,
     clock,
@@ -190,6 +188,24 @@ function build(
     run: new PublishRun(turn),
     decisions: new DecisionRecorder(events, random, turn),
     refusals: new RefusalQueue(clock, turn),
+    unfinished: new Unfinished(log),
+  }
+  const sessionEnds: SessionEnds = new SessionEnds(core, {
+    forget: (session) => rejudge.delete(session),
+    look: () => reaper.look(),
+  })
+  const openings = new Openings(core, sessionEnds)
+  const wills = new Wills(core)
+  const reaper = new Reaper(core, openings, wills)
+  const rejudge = new Rejudge(core, sessionEnds)
+  const connections = new Set<Connection>()
+  return {
+    ...core,
+    openings,
+    sessionEnds,
+    wills,
+    reaper,
+    rejudge,
     deadlines: new TimerWheel<Connection>(
       clock,
       (connection) => {
@@ -200,16 +216,9 @@ function build(
     ),
     connections,
     unconnected: new Unconnected(),
-    unfinished: new Unfinished(log),
     connectionGone: (connection) => {
       if (connections.delete(connection) && connection.namespace !== null) connection.namespace.connections--
       if (connections.size === 0) onEmpty()
     },
-  } as Mutable<Core>
-  core.openings = new Openings(core)
-  core.sessionEnds = new SessionEnds(core)
-  core.wills = new Wills(core)
-  core.reaper = new Reaper(core)
-  core.rejudge = new Rejudge(core)
-  return core
+  }
 }

@@ -6,8 +6,8 @@ import type { ConnectPacket, PacketFailure, ProtocolVersion } from '../mqtt/pack
 import { type ReasonCode, ReturnCode, returnCodeFor } from '../mqtt/reason-code.ts'
 import type { OpenOutcome } from '../ports/engine.ts'
 import type { DecisionStep } from '../ports/events.ts'
-import type { Connection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
+import type { Peer } from './peer.ts'
 
 export type ConnectRefusal =
   /** Recorded whole, told small. */
@@ -116,7 +116,7 @@ function closeCommand(namespace: Namespace, clientId: string): string {
 }
 
 /** Records the refusal now and answers it when its time has come (S57). */
-export function answerRefused(connection: Connection, packet: ConnectPacket, refusal: ConnectRefusal): void {
+export function answerRefused(connection: Peer, packet: ConnectPacket, refusal: ConnectRefusal): void {
   if (!connection.isOpen) return
   const { core, namespace, transport } = connection
   const v5 = packet.protocolVersion === 5
@@ -175,11 +175,7 @@ export function answerRefused(connection: Connection, packet: ConnectPacket, ref
  *
  * @param version in whose form the peer can read an answer; null: in none, it gets none
  */
-export function refuseUnreadable(
-  connection: Connection,
-  failure: PacketFailure,
-  version: ProtocolVersion | null,
-): void {
+export function refuseUnreadable(connection: Peer, failure: PacketFailure, version: ProtocolVersion | null): void {
   const { core, transport } = connection
   core.log.write('info', 'connectUnreadable', { remoteAddress: transport.remoteAddress, detail: failure.message })
   const returnCode = returnCodeFor(failure.reasonCode)

@@ -20,13 +20,13 @@ import {
   unknownNamespace,
   willRefusal,
 } from './connect-refusal.ts'
-import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
 import { contextOf, evidenceOf, type Gathered, gather } from './gather.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
 import { openSession, subscriptionsOf } from './open-session.ts'
+import type { Peer } from './peer.ts'
 import { OnlineSession } from './session.ts'
 import { type Resumption, SessionEntry } from './session-table.ts'
 import { StoredOutgoing } from './stored-outgoing.ts'
@@ -36,7 +36,7 @@ import { StoredOutgoing } from './stored-outgoing.ts'
  * will, the session, the judgement once more, CONNACK. While it waits the peer is not read; when the peer leaves, what is
  * waited for is cancelled.
  */
-export async function connect(connection: Connection, packet: ConnectPacket): Promise<void> {
+export async function connect(connection: Peer, packet: ConnectPacket): Promise<void> {
   const { core, namespace } = connection
   if (namespace === null) {
     answerRefused(connection, packet, unknownNamespace)
@@ -129,7 +129,7 @@ export function isAllowedName(clientId: string, { principal }: Accepted, { view,
 }
 
 /** Charged to the name as this client uses it: whoever merely knows a name uses up nothing that belongs to it (S31). */
-function isWithinRate({ core }: Connection, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
+function isWithinRate({ core }: Peer, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
   const { authority, uid } = sessionOwnerOf(accepted.principal)
   const existing = core.engine.sessions.find(namespace.id, clientId)
   const isTakeover =
@@ -152,7 +152,7 @@ function isConnected({ settings }: Core, namespace: Namespace, { uid, node }: Se
 }
 
 /** A rejected promise of the world and a bug of ours both end this one connection. */
-export function startConnect(connection: Connection, packet: ConnectPacket): void {
+export function startConnect(connection: Peer, packet: ConnectPacket): void {
   connect(connection, packet).catch((error: unknown) => {
     connection.guard(() => {
       throw error
@@ -166,7 +166,7 @@ type WillOutcome =
 
 /** A will needs its right now and again when it is due (S37). */
 function willOf(
-  connection: Connection,
+  connection: Peer,
   namespace: Namespace,
   packet: ConnectPacket,
   accepted: Accepted,
@@ -207,7 +207,7 @@ const nothingSent: Resumption = { sentUpTo: null, identifiers: new Map(), done: 
 
 /** Everything has been decided: from the takeover to CONNACK nothing waits. */
 function admit(
-  connection: Connection,
+  connection: Peer,
   namespace: Namespace,
   packet: ConnectPacket,
   { evidence, authenticationData }: Gathered,
@@ -291,5 +291,5 @@ function admit(
   session.stored?.pump()
   const { retainedSenders } = entry
   entry.retainedSenders = []
-  for (const sender of retainedSenders) sender.goOn(core, session)
+  for (const sender of retainedSenders) sender.goOn(session)
 }

@@ -8,7 +8,6 @@ import { encodeAcknowledgement } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { Cancel } from '../ports/clock.ts'
 import type { Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
-import type { AuthExchange } from './auth-exchange.ts'
 import {
   type CloseCause,
   clientError,
@@ -21,15 +20,16 @@ import {
 } from './close-cause.ts'
 import { startConnect } from './connect.ts'
 import { refuseUnreadable } from './connect-refusal.ts'
-import type { Core } from './core.ts'
 import { dispatch } from './dispatch.ts'
-import type { IncomingPublish, PublishLink } from './incoming-publish.ts'
+import type { IncomingPublish } from './incoming-publish.ts'
 import type { Namespace } from './namespace.ts'
 import { Outbox, type OutboxOwner } from './outbox.ts'
-import type { OnlineSession, SessionLink } from './session.ts'
-import { WheelEntry } from './timers.ts'
+import type { Exchange, Peer } from './peer.ts'
+import type { Services } from './services.ts'
+import type { OnlineSession } from './session.ts'
+import { type TimerWheel, WheelEntry } from './timers.ts'
 import type { Resumable } from './turn.ts'
-import type { WaitingPeer } from './unconnected.ts'
+import type { Unconnected, WaitingPeer } from './unconnected.ts'
 
 export type Phase =
   | { readonly name: 'awaitingConnect' }
@@ -54,11 +54,18 @@ const uncommittedBound = 4_096
 
 const firstByte = { PUBACK: 0x40, PUBREC: 0x50, PUBREL: 0x62, PUBCOMP: 0x70 } as const
 
+/** What connections ask of the process besides what their packets need. */
+export interface ConnectionServices extends Services {
+  /** CONNECT deadline and Keep Alive. */
+  readonly deadlines: TimerWheel<Connection>
+  readonly connections: Set<Connection>
+  readonly unconnected: Unconnected
+  connectionGone(connection: Connection): void
+}
+
 /** One peer: its phase, its bytes in and out, its deadlines. What its packets mean is decided elsewhere. */
-export class Connection
-  implements TransportHandler, FrameSink, OutboxOwner, SessionLink, PublishLink, Resumable, WaitingPeer
-{
-  readonly core: Core
+export class Connection implements TransportHandler, FrameSink, OutboxOwner, Peer, Resumable, WaitingPeer {
+  readonly core: ConnectionServices
   readonly transport: Transport
   /** Null: the server name is nobody's; CONNECT is refused. */
   readonly namespace: Namespace | null
@@ -69,7 +76,7 @@ export class Connection
   /** Of the peer; 4 until CONNECT says so. */
   version: ProtocolVersion = 4
   /** The enhanced authentication that is under way. */
-  exchange: AuthExchange | null = null
+  exchange: Exchange | null = null
   /** Not null exactly while connected. */
   #session: OnlineSession | null = null
   #incoming: IncomingPublish | null = null
@@ -86,7 +93,7 @@ export class Connection
   #cancelPump: Cancel | null = null
   readonly #onClosed = new Set<() => void>()
 
-  constructor(core: Core, transport: Transport, namespace: Namespace | null) {
+  constructor(core: ConnectionServices, transport: Transport, namespace: Namespace | null) {
     this.core = core
     this.transport = transport
     this.namespace = namespace

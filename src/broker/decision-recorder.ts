@@ -3,21 +3,16 @@ import { printable } from '../auth/printable.ts'
 import { recordedClientId, recordedUsername } from '../auth/secrets.ts'
 import type { DecisionFacts, DecisionStep, Events } from '../ports/events.ts'
 import type { Random } from '../ports/random.ts'
-import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
+import type { HandshakeFailure } from '../ports/transport.ts'
 import { type DecisionEntry, DecisionLog, type DecisionRing } from './decision-log.ts'
 import type { Namespace } from './namespace.ts'
+import type { PeerFacts } from './peer-facts.ts'
 import { DecisionTally } from './tally.ts'
 import type { Turn } from './turn.ts'
 
-/** What is known of the peer whatever was decided. */
-export interface PeerFacts {
+/** The peer that a decision is about. */
+export interface DecidedPeer extends PeerFacts {
   readonly namespace: Namespace | null
-  readonly listener: ListenerKind
-  readonly remoteAddress: string
-  readonly serverName: string | null
-  readonly protocol: 'MQTT3' | 'MQTT5' | null
-  readonly clientId: string | null
-  readonly username: string | null
 }
 
 export interface RefusalFacts {
@@ -54,7 +49,7 @@ export class DecisionRecorder {
     return this.#stray.recent(limit)
   }
 
-  accepted(peer: PeerFacts, accepted: Extract<Authentication, { outcome: 'accepted' }>): void {
+  accepted(peer: DecidedPeer, accepted: Extract<Authentication, { outcome: 'accepted' }>): void {
     this.#add('accepted', peer, {
       action: 'connect',
       outcome: 'accepted',
@@ -66,7 +61,7 @@ export class DecisionRecorder {
     })
   }
 
-  refused(peer: PeerFacts, refusal: RefusalFacts): void {
+  refused(peer: DecidedPeer, refusal: RefusalFacts): void {
     this.#add(refusal.proven ? 'refused' : 'refusedUnproven', peer, {
       action: refusal.action,
       outcome: 'refused',
@@ -112,7 +107,7 @@ export class DecisionRecorder {
 
   #add(
     ring: DecisionRing,
-    peer: PeerFacts,
+    peer: DecidedPeer,
     decision: Pick<DecisionFacts, 'action' | 'outcome' | 'code' | 'remedy' | 'method' | 'steps'> & {
       readonly explanation: Explanation | null
     },

@@ -1,13 +1,13 @@
 import type { DisconnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { clientError, connectionLost } from './close-cause.ts'
-import type { Connection } from './connection.ts'
+import type { Peer } from './peer.ts'
 import type { OnlineSession } from './session.ts'
 
 const never = 0xffff_ffff
 
 /** The peer says goodbye: its will is dropped unless it says otherwise [MQTT-3.14.4-3], its session may live longer or shorter. */
-export function onDisconnect(connection: Connection, session: OnlineSession, packet: DisconnectPacket): void {
+export function onDisconnect(connection: Peer, session: OnlineSession, packet: DisconnectPacket): void {
   const { limits, view } = session.namespace
   if (!limits.userPropertiesOutsidePublish && (packet.properties.userProperties?.length ?? 0) > 0) {
     // Azure lets the request fail: as if the packet had not come.

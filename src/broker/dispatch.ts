@@ -3,16 +3,16 @@ import { decodePacket } from '../mqtt/decode.ts'
 import type { AcknowledgementPacket, Packet } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { clientError, packetFailure } from './close-cause.ts'
-import type { Connection } from './connection.ts'
 import { onDisconnect } from './disconnect.ts'
 import type { IncomingPublish } from './incoming-publish.ts'
+import type { Peer } from './peer.ts'
 import { onAuth } from './reauthenticate.ts'
 import type { OnlineSession } from './session.ts'
 import { onSubscribe, onUnsubscribe } from './subscribe.ts'
 
 /** What a connected peer sent, PUBLISH excepted. */
 export function dispatch(
-  connection: Connection,
+  connection: Peer,
   session: OnlineSession,
   incoming: IncomingPublish,
   bytes: Uint8Array,
@@ -35,7 +35,7 @@ export function dispatch(
 }
 
 function onAcknowledgement(
-  connection: Connection,
+  connection: Peer,
   session: OnlineSession,
   incoming: IncomingPublish,
   type: number,
@@ -64,7 +64,7 @@ function onAcknowledgement(
 
 const acknowledgementTypes = { PUBACK: 4, PUBREC: 5, PUBREL: 6, PUBCOMP: 7 } as const
 
-function onPacket(connection: Connection, session: OnlineSession, incoming: IncomingPublish, packet: Packet): void {
+function onPacket(connection: Peer, session: OnlineSession, incoming: IncomingPublish, packet: Packet): void {
   switch (packet.type) {
     case 'PUBACK':
     case 'PUBREC':
@@ -96,7 +96,7 @@ function onPacket(connection: Connection, session: OnlineSession, incoming: Inco
 }
 
 function onFullAcknowledgement(
-  connection: Connection,
+  connection: Peer,
   session: OnlineSession,
   incoming: IncomingPublish,
   { type, packetIdentifier, reasonCode, properties }: AcknowledgementPacket,

@@ -6,10 +6,10 @@ import { toUnixSeconds } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import type { Webhook } from '../ports/webhook.ts'
 import { AuthExchange, type ExchangeEnd } from './auth-exchange.ts'
-import type { Connection } from './connection.ts'
 import type { Namespace } from './namespace.ts'
+import type { Peer } from './peer.ts'
 
-export function evidenceOf({ core, transport }: Connection, packet: ConnectPacket): ConnectEvidence {
+export function evidenceOf({ core, transport }: Peer, packet: ConnectPacket): ConnectEvidence {
   return {
     listener: transport.listener,
     serverName: transport.serverName,
@@ -28,7 +28,7 @@ export function evidenceOf({ core, transport }: Connection, packet: ConnectPacke
   }
 }
 
-export function contextOf({ core, transport }: Connection, namespace: Namespace): AuthenticationContext {
+export function contextOf({ core, transport }: Peer, namespace: Namespace): AuthenticationContext {
   const { notBeforeSkewSeconds, notAfterSkewSeconds } = namespace.limits
   return {
     now: toUnixSeconds(core.turn.now),
@@ -46,7 +46,7 @@ export interface Gathered {
 
 /** Asks what the plan says. Null: the peer left or was refused meanwhile. What nobody can answer stays null and refuses. */
 export async function gather(
-  connection: Connection,
+  connection: Peer,
   namespace: Namespace,
   evidence: ConnectEvidence,
   secrets: ConnectSecrets,
@@ -83,7 +83,7 @@ export async function gather(
 }
 
 /** Cancelled when the peer leaves and when it takes too long. */
-async function inTime<T>(connection: Connection, cancel: () => void, work: () => Promise<T>): Promise<T> {
+async function inTime<T>(connection: Peer, cancel: () => void, work: () => Promise<T>): Promise<T> {
   const { clock, settings } = connection.core
   const forget = connection.onClosed(cancel)
   const cancelDeadline = clock.setTimer(settings.gatherTimeoutMs, cancel)

@@ -2,8 +2,7 @@ import { authorize } from '../auth/authorize.ts'
 import type { Grant, Rights } from '../auth/rights.ts'
 import type { TopicName } from '../mqtt/topic.ts'
 import type { NamespaceView } from '../registry/view.ts'
-import type { Subscription } from './router.ts'
-import type { SessionEntry } from './session-table.ts'
+import type { Subscription } from './subscription.ts'
 
 /** A resource that rights rest on. */
 export type RightsResource = 'clientGroups' | 'topicSpaces' | 'permissionBindings'
@@ -32,13 +31,13 @@ export function grantsOf(
  * Which sessions of a namespace hold rights that rest on which group, topic space and binding, so that a change judges
  * exactly those. Sessions that came from the store are unknown until a change of rights judges them once.
  */
-export class HeldRights {
-  readonly #holders = new Map<string, Set<SessionEntry>>()
-  readonly #keys = new Map<SessionEntry, readonly string[]>()
-  readonly #unknown = new Set<SessionEntry>()
+export class HeldRights<Holder extends object> {
+  readonly #holders = new Map<string, Set<Holder>>()
+  readonly #keys = new Map<Holder, readonly string[]>()
+  readonly #unknown = new Set<Holder>()
 
   /** @param grants null: unknown what they rest on */
-  set(entry: SessionEntry, grants: readonly Grant[] | null, view: NamespaceView): void {
+  set(entry: Holder, grants: readonly Grant[] | null, view: NamespaceView): void {
     this.delete(entry)
     if (grants === null) {
       this.#unknown.add(entry)
@@ -60,7 +59,7 @@ export class HeldRights {
     }
   }
 
-  delete(entry: SessionEntry): void {
+  delete(entry: Holder): void {
     this.#unknown.delete(entry)
     const keys = this.#keys.get(entry)
     if (keys === undefined) return
@@ -73,7 +72,7 @@ export class HeldRights {
   }
 
   /** Sessions that a change of this resource may cost a right. */
-  *restingOn(resource: RightsResource, name: string): Generator<SessionEntry> {
+  *restingOn(resource: RightsResource, name: string): Generator<Holder> {
     yield* this.#unknown
     yield* this.#holders.get(keyOf(resource, name)) ?? []
   }

@@ -8,8 +8,9 @@ import { HeldRights } from './held-rights.ts'
 import { LimitHits, type LimitName } from './limit-hits.ts'
 import { NamespaceRates } from './namespace-rates.ts'
 import { RetainedTopics } from './retained-topics.ts'
-import { Router, type Subscription } from './router.ts'
+import { Router } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
+import type { Subscription } from './subscription.ts'
 import { DecisionTally, MessageTally } from './tally.ts'
 
 /** What a namespace counts; summed into metrics from time to time, never per message. */
@@ -41,7 +42,7 @@ export class Namespace {
   readonly router = new Router()
   readonly sessions = new SessionTable()
   readonly retained = new RetainedTopics()
-  readonly heldRights = new HeldRights()
+  readonly heldRights = new HeldRights<SessionEntry>()
   readonly decisions: DecisionLog
   readonly decided = new DecisionTally()
   readonly limitHits: LimitHits

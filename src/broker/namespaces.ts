@@ -2,8 +2,8 @@ import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId } from '../ports/engine.ts'
 import type { Log } from '../ports/log.ts'
 import type { NamespaceView, RegistryView } from '../registry/view.ts'
-import type { BrokerSettings } from './core.ts'
 import { Namespace } from './namespace.ts'
+import type { BrokerSettings } from './settings.ts'
 
 /**
  * The namespace that a host name leads to, whether TLS or HTTP names it. A name that no namespace has, and none, mean the

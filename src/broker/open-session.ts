@@ -14,13 +14,13 @@ import {
 import { takenOver } from './close-cause.ts'
 import { negotiate } from './connack.ts'
 import { answerRefused } from './connect-refusal.ts'
-import type { Connection } from './connection.ts'
 import type { Core } from './core.ts'
 import { grantsOf } from './held-rights.ts'
 import type { Namespace } from './namespace.ts'
-import type { Subscription } from './router.ts'
+import type { Peer } from './peer.ts'
 import type { OnlineSession } from './session.ts'
 import { parseStored } from './subscribe.ts'
+import type { Subscription } from './subscription.ts'
 
 function isNewAndKept({ namespace, clientId, expiryIntervalSeconds }: OpenSession, { engine }: Core): boolean {
   return expiryIntervalSeconds !== 0 && engine.sessions.find(namespace, clientId) === undefined
@@ -39,7 +39,7 @@ function assignedClientId({ engine, random }: Core, { id }: Namespace): string {
  * longer its client's right. Null: there is none, and the peer was told.
  */
 export async function openSession(
-  connection: Connection,
+  connection: Peer,
   namespace: Namespace,
   packet: ConnectPacket,
   accepted: Accepted,

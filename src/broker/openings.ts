@@ -1,6 +1,7 @@
 import type { NamespaceId, OpenOutcome, OpenSession, SessionRecord, SessionUid } from '../ports/engine.ts'
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
+import type { SessionEnds } from './session-end.ts'
 
 /** Whose and which: no will and nothing else that a peer can make large. */
 type Named = Pick<OpenSession, 'namespace' | 'clientId' | 'owner'>
@@ -18,13 +19,15 @@ const mostDoubts = 10_000
 /** The openings of sessions that the store is asked for, by name: which is the last, and what became of those without an answer. */
 export class Openings {
   readonly #core: Core
+  readonly #sessionEnds: SessionEnds
   /** The CONNECT that asked last, by client and name; gone when it is answered. */
   readonly #last = new Map<string, object>()
   readonly #doubts = new Map<string, Doubt>()
   #isSettling = false
 
-  constructor(core: Core) {
+  constructor(core: Core, sessionEnds: SessionEnds) {
     this.#core = core
+    this.#sessionEnds = sessionEnds
   }
 
   /** @param connect identity of the CONNECT */
@@ -72,7 +75,7 @@ export class Openings {
       if (left !== null) {
         this.#endHolder(doubt, left)
         const isNew = left.uid !== doubt.before?.uid
-        if (!(await this.#core.sessionEnds.closeUnused(left, isNew))) break
+        if (!(await this.#sessionEnds.closeUnused(left, isNew))) break
       }
       if (this.#doubts.get(name) === doubt) this.#doubts.delete(name)
     }

@@ -9,13 +9,13 @@ import type { MessageProperties, QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { parseTopicName } from '../mqtt/topic.ts'
-import type { NamespaceId, SessionRecord } from '../ports/engine.ts'
-import type { Core } from './core.ts'
+import type { NamespaceId, Queue, SessionRecord } from '../ports/engine.ts'
 import type { DecisionEntry, DecisionRing } from './decision-log.ts'
 import type { LimitName } from './limit-hits.ts'
 import { overLimit, topicFault } from './message-limits.ts'
 import type { Counters } from './namespace.ts'
 import { type RehearsedConnect, rehearse } from './rehearsal.ts'
+import type { Services } from './services.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { DecisionCount, LatencyReading } from './tally.ts'
 
@@ -89,11 +89,13 @@ export interface Operations {
 }
 
 export class BrokerOperations implements Operations {
-  readonly #core: Core
+  readonly #core: Services
+  readonly #connections: { readonly size: number }
   readonly #view = new PublishView()
 
-  constructor(core: Core) {
+  constructor(core: Services, connections: { readonly size: number }) {
     this.#core = core
+    this.#connections = connections
   }
 
   sessions(query: Parameters<Operations['sessions']>[0]): readonly SessionListing[] {
@@ -202,9 +204,9 @@ export class BrokerOperations implements Operations {
   }
 
   stats(): Stats {
-    const { commits, connections, decisions, engine, namespaces } = this.#core
+    const { commits, decisions, engine, namespaces } = this.#core
     return {
-      connections: connections.size,
+      connections: this.#connections.size,
       commitLatency: commits.latency.read(),
       storeWritable: engine.health().writable,
       strayDecided: decisions.strayDecided.all(),
@@ -225,7 +227,7 @@ export class BrokerOperations implements Operations {
 
 function* sumOfQueues(
   entries: Iterable<SessionEntry>,
-  queue: Pick<Core['engine']['queue'], 'size'>,
+  queue: Pick<Queue, 'size'>,
 ): Steps<{ readonly messages: number; readonly bytes: number }> {
   const sum = { messages: 0, bytes: 0 }
   for (const { uid, isStored, isRemoved, online } of entries) {

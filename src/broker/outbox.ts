@@ -1,6 +1,6 @@
 import type { Transport } from '../ports/transport.ts'
 import type { Arena, ArenaPool } from './arena.ts'
-import type { Turn } from './turn.ts'
+import type { Turn, TurnOutbox } from './turn.ts'
 
 /** Ranges up to this many bytes together are copied into one block: one buffer is cheaper than many (bench: QoS 1). */
 const coalesceBytes = 128 << 10
@@ -22,7 +22,7 @@ export interface OutboxOwner {
  * write at the end of the turn. A range that the transport cannot take by the end of the turn after its own moves into
  * the connection's own bounded memory, so that a slow peer pins no arena.
  */
-export class Outbox {
+export class Outbox implements TurnOutbox {
   readonly #turn: Turn
   readonly #transport: Transport
   readonly #owner: OutboxOwner

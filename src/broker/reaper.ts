@@ -1,6 +1,8 @@
 import type { Cancel } from '../ports/clock.ts'
 import { EngineError, type SessionRecord } from '../ports/engine.ts'
 import type { Core } from './core.ts'
+import type { Openings } from './openings.ts'
+import type { Wills } from './will.ts'
 
 /** Due wills and expired sessions are looked for this often; a will without delay is looked for at once. */
 const lookEveryMs = 1_000
@@ -9,14 +11,18 @@ const perLook = 200
 /** Ends what is over without anybody's doing: wills whose delay has passed, sessions and retained messages that expired. */
 export class Reaper {
   readonly #core: Core
+  readonly #openings: Openings
+  readonly #wills: Wills
   #cancel: Cancel | null = null
   #isLooking = false
   #looking: Promise<void> = Promise.resolve()
   #again = false
   #isStopped = false
 
-  constructor(core: Core) {
+  constructor(core: Core, openings: Openings, wills: Wills) {
     this.#core = core
+    this.#openings = openings
+    this.#wills = wills
   }
 
   start(): void {
@@ -65,8 +71,8 @@ export class Reaper {
 
   /** What the store could not be told, or did not answer. */
   #tryAgain(): void {
-    const { log, openings, unfinished } = this.#core
-    Promise.all([unfinished.retry(), openings.settleDoubts()]).catch((error: unknown) => {
+    const { log, unfinished } = this.#core
+    Promise.all([unfinished.retry(), this.#openings.settleDoubts()]).catch((error: unknown) => {
       log.write('error', 'reaperFailed', { error: String(error) })
     })
   }
@@ -93,7 +99,7 @@ export class Reaper {
 
   /** @returns false: nothing could be done about it now, or somebody else did it */
   async #settle(record: SessionRecord): Promise<boolean> {
-    const { engine, namespaces, turn, wills } = this.#core
+    const { engine, namespaces, turn } = this.#core
     const { now } = turn
     const { uid, epoch, will, willDueAt } = record
     if (record.node !== null) {
@@ -109,7 +115,7 @@ export class Reaper {
       const done =
         namespace === null
           ? engine.sessions.willDone(uid, willDueAt)
-          : wills.publish(namespace, record, will, willDueAt)
+          : this.#wills.publish(namespace, record, will, willDueAt)
       isProgress = await done
       // The session goes when its will is published, not before.
       if (!isProgress) return false

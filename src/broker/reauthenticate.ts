@@ -3,15 +3,15 @@ import { sessionOwnerOf } from '../auth/principal.ts'
 import type { AuthPacket } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { authFault } from './auth-exchange.ts'
-import type { Connection } from './connection.ts'
 import { contextOf, gather } from './gather.ts'
+import type { Peer } from './peer.ts'
 import type { OnlineSession } from './session.ts'
 
 /**
  * AUTH in a connection that stands (MQTT 5.0 4.12.1): it begins a re-authentication, or answers what the method asks in
  * one. While it lasts, the connection goes on under what was accepted before.
  */
-export function onAuth(connection: Connection, session: OnlineSession, packet: AuthPacket): void {
+export function onAuth(connection: Peer, session: OnlineSession, packet: AuthPacket): void {
   const { exchange } = connection
   const answers = exchange?.isAsking === true ? exchange : null
   const expected =
@@ -33,7 +33,7 @@ export function onAuth(connection: Connection, session: OnlineSession, packet: A
   )
 }
 
-async function reauthenticate(connection: Connection, session: OnlineSession, data: Uint8Array | null): Promise<void> {
+async function reauthenticate(connection: Peer, session: OnlineSession, data: Uint8Array | null): Promise<void> {
   const { core } = connection
   const { namespace } = session
   const fresh = { ...session.evidence, token: null, webhook: null }

@@ -12,6 +12,7 @@ import { grantsOf } from './held-rights.ts'
 import type { Namespace } from './namespace.ts'
 import { RevocationSieve } from './revocation-sieve.ts'
 import type { OnlineSession } from './session.ts'
+import type { SessionEnds } from './session-end.ts'
 import type { SessionEntry } from './session-table.ts'
 import { TimerWheel, WheelEntry } from './timers.ts'
 import type { Resumable } from './turn.ts'
@@ -62,6 +63,7 @@ const authorizationLost: CloseCause = {
  */
 export class Rejudge implements Resumable {
   readonly #core: Core
+  readonly #sessionEnds: SessionEnds
   readonly #byClient = new Map<string, Set<OnlineSession>>()
   readonly #byCa = new Map<string, Set<OnlineSession>>()
   readonly #casOf = new Map<OnlineSession, readonly string[]>()
@@ -76,8 +78,9 @@ export class Rejudge implements Resumable {
   /** Wall clock less the clock that only runs. */
   #offsetMs: number
 
-  constructor(core: Core) {
+  constructor(core: Core, sessionEnds: SessionEnds) {
     this.#core = core
+    this.#sessionEnds = sessionEnds
     const { clock } = core
     this.#offsetMs = clock.now() - clock.monotonicMs()
     const onDue = (session: OnlineSession): void => {
@@ -227,9 +230,9 @@ export class Rejudge implements Resumable {
       session.link.end({ ...authenticationLost, will: 'discard', endsSession: true })
     }
     namespace.decisions.clear()
-    const { engine, sessionEnds, unfinished } = this.#core
+    const { engine, unfinished } = this.#core
     void unfinished.do('purge', async () => {
-      await sessionEnds.settled()
+      await this.#sessionEnds.settled()
       await engine.purge(namespace.id)
     })
   }

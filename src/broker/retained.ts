@@ -4,9 +4,10 @@ import { storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
-import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
+import type { RetainedRest } from './session-table.ts'
 import { type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
+import type { Subscription } from './subscription.ts'
 import type { Resumable } from './turn.ts'
 
 const noBound = { messages: Number.POSITIVE_INFINITY, bytes: Number.POSITIVE_INFINITY }
@@ -21,7 +22,7 @@ const lookAgainMs = 50
  * Sends the retained messages that a new subscription matches, a portion per turn and only as fast as the client takes
  * them. Each is read when it is sent, so a value that was replaced meanwhile is never sent after its successor.
  */
-export class RetainedSender implements Resumable {
+export class RetainedSender implements Resumable, RetainedRest {
   readonly #core: Core
   readonly #session: OnlineSession
   readonly #subscription: Subscription
@@ -49,8 +50,8 @@ export class RetainedSender implements Resumable {
   }
 
   /** The rest, for the next connection of the session. */
-  goOn(core: Core, session: OnlineSession): void {
-    new RetainedSender(core, session, this.#subscription, this.#topics).resume()
+  goOn(session: OnlineSession): void {
+    new RetainedSender(this.#core, session, this.#subscription, this.#topics).resume()
   }
 
   /** [MQTT-3.10.4-2]: also after UNSUBSCRIBE there is nothing more to send. */

@@ -1,17 +1,8 @@
-import type { TopicFilter, TopicName } from '../mqtt/topic.ts'
-import type { StoredSubscription } from '../ports/engine.ts'
+import type { TopicName } from '../mqtt/topic.ts'
 import type { SessionEntry } from './session-table.ts'
 import { ShareGroup } from './shared-subscription.ts'
+import type { Subscription } from './subscription.ts'
 import { TopicNames, TopicTrie } from './topic-trie.ts'
-
-/** A subscription with its filter taken apart. */
-export interface Subscription {
-  readonly stored: StoredSubscription
-  /** Null: not shared. */
-  readonly shareName: string | null
-  /** Without `$share/<name>/`. */
-  readonly topicFilter: TopicFilter
-}
 
 /** What one session gets of one topic: one copy, whatever number of its subscriptions match. */
 export interface Delivery {

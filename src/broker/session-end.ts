@@ -6,19 +6,29 @@ import type { OnlineSession } from './session.ts'
 
 type Opened = Extract<OpenOutcome, { kind: 'opened' }>
 
+/** What else there is to do at the end of a connection. */
+export interface AfterEnd {
+  /** Nobody judges the session again. */
+  forget(session: OnlineSession): void
+  /** A will may be due. */
+  look(): void
+}
+
 /** What becomes of a session when its connection is over: routes, store, will, lifecycle event. */
 export class SessionEnds {
   readonly #core: Core
+  readonly #after: AfterEnd
   readonly #underWay = new Set<Promise<unknown>>()
 
-  constructor(core: Core) {
+  constructor(core: Core, after: AfterEnd) {
     this.#core = core
+    this.#after = after
   }
 
   end(session: OnlineSession, cause: CloseCause): void {
     const { namespace, record } = session
     namespace.sessions.disconnected(session)
-    this.#core.rejudge.delete(session)
+    this.#after.forget(session)
     session.stored?.stop()
     session.entry.retainedSenders = [...session.retainedSenders.values()]
     if (!session.entry.isStored) {
@@ -66,14 +76,14 @@ export class SessionEnds {
 
   /** The connection that had the session before ends, and a will that this made due is published soon. */
   takeOver(opened: Opened, namespace: Namespace): void {
-    const { engine, reaper, settings } = this.#core
+    const { engine, settings } = this.#core
     const uid = opened.present ? opened.record.uid : opened.discarded
     if (opened.previous !== null && opened.previous !== settings.nodeId && uid !== null) {
       engine.bus.tell(opened.previous, { kind: 'sessionTakenOver', session: uid, epoch: opened.fence.epoch })
     }
     const online = uid === null ? undefined : namespace.sessions.get(uid)?.online
     if (online != null && online.fence.epoch !== opened.fence.epoch) online.link.end(takenOver)
-    if (opened.willIsDue) reaper.look()
+    if (opened.willIsDue) this.#after.look()
   }
 
   /** Resolves when the store knows of every end so far. */
@@ -90,7 +100,7 @@ export class SessionEnds {
   }
 
   #close(session: OnlineSession, cause: CloseCause): void {
-    const { commits, engine, reaper, turn } = this.#core
+    const { commits, engine, turn } = this.#core
     const { fence, record } = session
     const { now } = turn
     const will = cause.will === 'publish' ? record.will : null
@@ -106,7 +116,7 @@ export class SessionEnds {
       turn.begin()
       if (will === null) return
       // [MQTT-3.1.2-8]: at the session's end at the latest; else when its delay is over.
-      if (removed || will.delaySeconds === 0) reaper.look()
+      if (removed || will.delaySeconds === 0) this.#after.look()
     })
   }
 

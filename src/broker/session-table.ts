@@ -1,7 +1,6 @@
 import type { Fence, Position, SessionUid } from '../ports/engine.ts'
-import type { RetainedSender } from './retained.ts'
-import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
+import type { Subscription } from './subscription.ts'
 
 /** How far the last connection of a session got, so that the next one sends again exactly what was under way. */
 export interface Resumption {
@@ -13,6 +12,12 @@ export interface Resumption {
   readonly done: ReadonlySet<string>
   /** What comes behind `sentUpTo` may have been sent by a connection of another process. */
   readonly isRestUnknown: boolean
+}
+
+/** Retained messages that a connection did not come to. */
+export interface RetainedRest {
+  /** Sends them to the next connection of the session. */
+  goOn(session: OnlineSession): void
 }
 
 /** One session as routing sees it: small, because there may be a million that are offline. */
@@ -31,7 +36,7 @@ export class SessionEntry {
   /** Null: unknown, the last connection was another process's; what is queued may have been sent by it. */
   resumption: Resumption | null = null
   /** Retained messages that the last connection did not come to; with the process they are gone. */
-  retainedSenders: readonly RetainedSender[] = []
+  retainedSenders: readonly RetainedRest[] = []
 
   constructor(uid: SessionUid, clientId: string, isStored: boolean) {
     this.uid = uid

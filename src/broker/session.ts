@@ -9,18 +9,16 @@ import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { TopicName } from '../mqtt/topic.ts'
 import type { Fence, SessionRecord } from '../ports/engine.ts'
 import type { CloseCause } from './close-cause.ts'
-import type { PeerFacts } from './decision-recorder.ts'
 import { OutgoingInflight, OutgoingState } from './inflight.ts'
 import { MemoryQueue } from './memory-queue.ts'
 import { expiryOffset, type MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
 import type { SubscribeRate } from './namespace-rates.ts'
 import type { Outbox } from './outbox.ts'
-import type { RetainedSender } from './retained.ts'
-import type { Subscription } from './router.ts'
-import type { SessionEntry } from './session-table.ts'
+import type { PeerFacts } from './peer-facts.ts'
+import type { RetainedRest, SessionEntry } from './session-table.ts'
 import type { SharedCopy } from './shared-subscription.ts'
-import type { StoredOutgoing } from './stored-outgoing.ts'
+import type { Subscription } from './subscription.ts'
 import { type Rate, TokenBucket } from './token-bucket.ts'
 import { OutgoingAliases } from './topic-alias.ts'
 import type { Resumable } from './turn.ts'
@@ -48,6 +46,18 @@ export interface SessionLink {
   end(cause: CloseCause): void
 }
 
+/** What the store queues for a session, on its way to the client. */
+export interface StoredQueue {
+  /** More is in the store than was sent. */
+  readonly isBehind: boolean
+  /** Sends what the window allows. */
+  pump(): void
+  /** Both: of the message under this identifier. */
+  acknowledged(identifier: number): void
+  released(identifier: number): void
+  stop(): void
+}
+
 export interface SessionFacts {
   readonly entry: SessionEntry
   readonly namespace: Namespace
@@ -67,7 +77,7 @@ export interface SessionFacts {
   /** Monotonic. */
   readonly nowMs: number
   /** For decisions about what it does later. */
-  readonly peer: Omit<PeerFacts, 'namespace'>
+  readonly peer: PeerFacts
 }
 
 /** A session with its connection on this node: what it is owed and what is under way to it. */
@@ -86,7 +96,7 @@ export class OnlineSession {
   readonly version: ProtocolVersion
   readonly maximumPacketSizeBytes: number
   readonly link: SessionLink
-  readonly peer: Omit<PeerFacts, 'namespace'>
+  readonly peer: PeerFacts
   /** Filters as the client set them; the store and the router follow. */
   readonly subscriptions = new Map<string, Subscription>()
   readonly outbox: Outbox
@@ -105,7 +115,7 @@ export class OnlineSession {
   /** Rights under which everything it holds was found allowed; null: not judged yet. */
   heldBy: Rights | null = null
   /** Those that have more to send, by filter. */
-  readonly retainedSenders = new Map<string, RetainedSender>()
+  readonly retainedSenders = new Map<string, RetainedRest>()
   #waiting: Resumable[] = []
   /** While a share group gives out more than its rate: how fast this member takes its part, and until when. */
   #pace: TokenBucket | null = null
@@ -113,7 +123,7 @@ export class OnlineSession {
   /** QoS 1 messages of share groups under way, by identifier. */
   readonly #shared = new Map<number, SharedCopy>()
   /** Null: the queue is in memory. */
-  stored: StoredOutgoing | null = null
+  stored: StoredQueue | null = null
 
   constructor(facts: SessionFacts) {
     const { limits } = facts.namespace

@@ -1,7 +1,7 @@
 import type { UnixMillis } from '../base/time.ts'
 import type { QoS } from '../mqtt/packet.ts'
-import type { Subscription } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
+import type { Subscription } from './subscription.ts'
 import { TokenBucket } from './token-bucket.ts'
 
 /** A message that a share group gave to one member in memory, kept until that member has it. */

@@ -1,9 +1,9 @@
 import type { NamespaceId, Stop } from '../ports/engine.ts'
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
-import type { Subscription } from './router.ts'
 import { SessionEntry } from './session-table.ts'
 import { parseStored } from './subscribe.ts'
+import type { Subscription } from './subscription.ts'
 
 /** What the store and the other nodes tell: routes of stored sessions, retained topics, takeovers. */
 export function followStore(core: Core): Stop {

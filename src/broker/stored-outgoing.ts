@@ -9,7 +9,7 @@ import { storeUnavailable } from './close-cause.ts'
 import type { Commits } from './commits.ts'
 import { OutgoingState } from './inflight.ts'
 import { MessageForms } from './message-forms.ts'
-import type { OnlineSession } from './session.ts'
+import type { OnlineSession, StoredQueue } from './session.ts'
 import type { Resumption } from './session-table.ts'
 import { readStoredPublish } from './stored-message.ts'
 import type { Turn } from './turn.ts'
@@ -47,7 +47,7 @@ export interface StoredServices {
  * on from where it stands. QoS 2 binds its identifier durably before it is sent, QoS 1 is sent again with DUP instead
  * (design 6; MQTT 5.0 4.4).
  */
-export class StoredOutgoing {
+export class StoredOutgoing implements StoredQueue {
   readonly #session: OnlineSession
   readonly #services: StoredServices
   readonly #forms: MessageForms

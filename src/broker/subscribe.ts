@@ -4,13 +4,13 @@ import { ReasonCode } from '../mqtt/reason-code.ts'
 import { parseSubscriptionFilter } from '../mqtt/topic.ts'
 import type { StoredSubscription } from '../ports/engine.ts'
 import { type CloseCause, clientError, storeUnavailable } from './close-cause.ts'
-import type { Connection } from './connection.ts'
 import type { LimitName } from './limit-hits.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
+import type { Peer } from './peer.ts'
 import { RetainedSender } from './retained.ts'
-import type { Subscription } from './router.ts'
 import type { OnlineSession } from './session.ts'
+import type { Subscription } from './subscription.ts'
 
 /** Null: the store holds a filter that this version does not accept. */
 export function parseStored(stored: StoredSubscription): Subscription | null {
@@ -25,7 +25,7 @@ type Judged =
   | { readonly kind: 'fatal'; readonly cause: CloseCause }
 
 /** Each filter is judged alone; what is granted is stored, then routed, then acknowledged, then its retained messages follow. */
-export function onSubscribe(connection: Connection, session: OnlineSession, packet: SubscribePacket): void {
+export function onSubscribe(connection: Peer, session: OnlineSession, packet: SubscribePacket): void {
   const { core } = connection
   const { limits } = session.namespace
   const identifier = packet.properties.subscriptionIdentifier ?? null
@@ -94,7 +94,7 @@ export function onSubscribe(connection: Connection, session: OnlineSession, pack
 }
 
 function judge(
-  connection: Connection,
+  connection: Peer,
   session: OnlineSession,
   request: SubscriptionRequest,
   subscriptionIdentifier: number | null,
@@ -184,7 +184,7 @@ function limitExceeded(session: OnlineSession, shareName: string | null, topicFi
   return router.groupCount >= limits.maximumSharedSubscriptions ? 'maximumSharedSubscriptions' : null
 }
 
-export function onUnsubscribe(connection: Connection, session: OnlineSession, packet: UnsubscribePacket): void {
+export function onUnsubscribe(connection: Peer, session: OnlineSession, packet: UnsubscribePacket): void {
   const reasonCodes = packet.topicFilters.map((topicFilter) => {
     if (!parseSubscriptionFilter(topicFilter).ok) return ReasonCode.TopicFilterInvalid
     return session.subscriptions.delete(topicFilter) ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted
@@ -194,7 +194,7 @@ export function onUnsubscribe(connection: Connection, session: OnlineSession, pa
 }
 
 /** The session's filters take effect, then `answer`: in process at once, else when they are durable. */
-function store(connection: Connection, session: OnlineSession, answer: () => void): void {
+function store(connection: Peer, session: OnlineSession, answer: () => void): void {
   const { commits, rejudge } = connection.core
   const { entry, namespace, subscriptions } = session
   rejudge.held(session)
@@ -220,7 +220,7 @@ function store(connection: Connection, session: OnlineSession, answer: () => voi
 }
 
 /** MQTT 3.1.1 knows one failure [MQTT311-3.9.3-2]. */
-function suback(connection: Connection, packetIdentifier: number, reasonCodes: readonly ReasonCode[]): void {
+function suback(connection: Peer, packetIdentifier: number, reasonCodes: readonly ReasonCode[]): void {
   connection.send({
     type: 'SUBACK',
     packetIdentifier,

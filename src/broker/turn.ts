@@ -1,10 +1,18 @@
 import type { UnixMillis } from '../base/time.ts'
 import type { Clock } from '../ports/clock.ts'
-import { ArenaPool } from './arena.ts'
-import type { Outbox } from './outbox.ts'
+import { type Arena, ArenaPool } from './arena.ts'
 
 /** Arena bytes that transports may pin together; above, the connections that pin the oldest arena are cut. */
 const defaultPinnedBytes = 256 << 20
+
+/** What one connection is about to be sent, as the end of a turn sees it. */
+export interface TurnOutbox {
+  /** Called by the turn when this outbox was marked dirty in it. */
+  endOfTurn(): void
+  holds(arena: Arena): boolean
+  /** The arenas that it pins are needed. */
+  overrun(): void
+}
 
 /** A peer that had its share of a turn and goes on when the others had theirs. */
 export interface Resumable {
@@ -26,9 +34,9 @@ export class Turn {
   #active = false
   #monotonicMs = 0
   #now = 0 as UnixMillis
-  #dirty: Outbox[] = []
+  #dirty: TurnOutbox[] = []
   /** Outboxes whose transport has not taken everything yet. */
-  readonly waiting = new Set<Outbox>()
+  readonly waiting = new Set<TurnOutbox>()
   readonly #closers: (() => void)[] = []
   #resuming: Resumable[] = []
   readonly #end = (): void => this.#finish()
@@ -70,7 +78,7 @@ export class Turn {
     this.#resuming.push(peer)
   }
 
-  dirty(outbox: Outbox): void {
+  dirty(outbox: TurnOutbox): void {
     this.begin()
     this.#dirty.push(outbox)
   }
