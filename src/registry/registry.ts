@@ -446,6 +446,8 @@ function* applyAll(
     const result = yield* applyChange(stage, change, environment)
     if (result.ok) done.push(result.value)
     else if (changes.length === 1 && change.label === undefined) return result
+    // The document may be right: it was written for another state of things.
+    else if (result.error.kind === 'etagMismatch') return result
     else {
       problems.push(...problemsOf(result.error, change.label ?? ''))
       if (change.kind !== 'delete') standInFor(stage, change, environment)

@@ -420,22 +420,23 @@ test('S69 whose tokens and which webhook are believed is an action of its own', 
   assert.deepEqual(after.clientAuthentication, trust)
 })
 
+/** What others do between the look at a change and its write. */
+const lookedAtThen = (meanwhile: () => Promise<void>) => (registry: Registry) =>
+  new Proxy(registry, {
+    get(target, name: keyof Registry) {
+      const member = target[name]
+      if (name !== 'rehearse') return typeof member === 'function' ? member.bind(target) : member
+      return async (...given: Parameters<Registry['rehearse']>) => {
+        const looked = await target.rehearse(...given)
+        await meanwhile()
+        return looked
+      }
+    },
+  })
+
 test('S69 a change of trust that fails when it is looked at is not written when it would succeed', async (t) => {
   let meanwhile = async (): Promise<void> => {}
-  const api = await testApi(t, {
-    registry: (registry) =>
-      new Proxy(registry, {
-        get(target, name: keyof Registry) {
-          const member = target[name]
-          if (name !== 'rehearse') return typeof member === 'function' ? member.bind(target) : member
-          return async (...given: Parameters<Registry['rehearse']>) => {
-            const looked = await target.rehearse(...given)
-            await meanwhile()
-            return looked
-          }
-        },
-      }),
-  })
+  const api = await testApi(t, { registry: lookedAtThen(() => meanwhile()) })
   await api.plant()
   const token = await tokenOf(api, {
     name: 'registrar',
@@ -456,6 +457,68 @@ test('S69 a change of trust that fails when it is looked at is not written when 
   const { body, headers } = await api.call('GET', plantPath, { apiVersion })
   assert.equal(headers['etag'], next, 'it would have succeeded')
   assert.equal(body.properties.topicSpacesConfiguration.clientAuthentication?.webhookAuthentication, undefined)
+})
+
+test('S69 a template is applied to the namespaces that were looked at, not to what an administrator made of them since', async (t) => {
+  let meanwhile = async (): Promise<void> => {}
+  const api = await testApi(t, { registry: lookedAtThen(() => meanwhile()) })
+  await api.plant()
+  const token = await tokenOf(api, {
+    name: 'registrar',
+    role: 'contributor',
+    notActions: ['Microsoft.EventGrid/namespaces/clientAuthentication/write'],
+  })
+  const apiVersion = '2025-07-15-preview'
+  const before = { webhookAuthentication: { ...webhook, endpointUrl: 'https://old.example/' } }
+  const after = { webhookAuthentication: { ...webhook, endpointUrl: 'https://new.example/' } }
+  const administrator = async (trust: object, tags = {}) => {
+    const { status } = await api.call('PUT', plantPath, { body: { ...withTrust(trust), tags }, apiVersion })
+    assert.equal(status, 200)
+  }
+  const deploy = () =>
+    api.call('PUT', `${groupPath}/providers/Microsoft.Resources/deployments/d`, {
+      body: {
+        properties: {
+          mode: 'Incremental',
+          template: {
+            resources: [
+              { type: 'Microsoft.EventGrid/namespaces', apiVersion, name: 'Plant', ...withTrust(before) },
+              { type: 'Microsoft.EventGrid/namespaces/clients', apiVersion, name: 'plant/c', properties: {} },
+            ],
+          },
+        },
+      },
+      token,
+    })
+  const trustNow = async () => {
+    const { body } = await api.call('GET', plantPath, { apiVersion })
+    return body.properties.topicSpacesConfiguration.clientAuthentication.webhookAuthentication.endpointUrl
+  }
+  await administrator(before)
+  meanwhile = async () => {
+    meanwhile = async () => {}
+    await administrator(after)
+  }
+  const refused = await deploy()
+  assert.equal(refused.status, 403, refused.text)
+  assert.equal(await trustNow(), 'https://new.example/', 'the trust of before does not come back')
+  assert.equal((await api.call('GET', `${plantPath}/clients/c`)).status, 404, 'all of it or nothing')
+
+  await administrator(before)
+  meanwhile = async () => {
+    meanwhile = async () => {}
+    await administrator(before, { line: '7' })
+  }
+  const looked = await deploy()
+  assert.equal(looked.status, 201, 'a harmless change is looked at again')
+
+  let changes = 0
+  meanwhile = () => administrator(before, { line: String(++changes) })
+  const conflict = await deploy()
+  assert.equal(conflict.status, 409, conflict.text)
+  assert.equal(changes, 3)
+  const [audited] = api.audited().filter(({ outcome }) => outcome === 'conflict')
+  assert.equal(audited?.['action'], 'Microsoft.Resources/deployments/write')
 })
 
 test('what a deployment would change is shown to whoever may read it', async (t) => {

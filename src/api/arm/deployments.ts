@@ -1,8 +1,9 @@
 import type { Result } from '../../base/result.ts'
 import { err, ok } from '../../base/result.ts'
-import { applyDeployment, type PlannedChange, planDeployment } from '../../registry/deployment/apply.ts'
+import type { EtagCondition } from '../../registry/change.ts'
+import { type Applied, applyDeployment, type PlannedChange, planDeployment } from '../../registry/deployment/apply.ts'
 import { type Deployment, readTemplateSteps } from '../../registry/deployment/template.ts'
-import { invalid, type Problem } from '../../registry/failure.ts'
+import { invalid, type Problem, type RegistryFailure } from '../../registry/failure.ts'
 import { Fields } from '../../registry/fields.ts'
 import { formatResourceId, fullType, prunedTypes, type ResourceId, typeOf } from '../../registry/resource-id.ts'
 import { may } from '../access/caller.ts'
@@ -126,10 +127,11 @@ async function deploy(call: Call): Promise<Answer> {
   const read = await readDeployment(call)
   if (!read.ok) return read.error
   const { deployment, prune } = read.value
-  const forbidden = forbiddenChange(call, deployment, prune) ?? (await forbiddenTrust(call, deployment, prune))
+  const forbidden = forbiddenChange(call, deployment, prune)
   if (forbidden !== null) return forbidden
-  const applied = await applyDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
+  const applied = await applyAsJudged(call, deployment, prune)
   const resource = `${groupOf(call)}/providers/${type}/${nameOf(call)}`
+  if ('answer' in applied) return applied.answer
   if (!applied.ok) {
     audit(call, { action: `${type}/write`, resource, outcome: applied.error.kind })
     return failed(applied.error)
@@ -159,21 +161,51 @@ function forbiddenRead(call: Call, deployment: Deployment, prune: boolean): Answ
   })
 }
 
-/** Whose tokens and which webhook are believed is no part of what writes a namespace (S69). */
-async function forbiddenTrust(call: Call, deployment: Deployment, prune: boolean): Promise<Answer | null> {
+/** A namespace that changes each time between the look and the write is told as a conflict. */
+const looks = 3
+
+/**
+ * Whose tokens and which webhook are believed is no part of what writes a namespace (S69): whoever may not change it has
+ * the template looked at first, and applied only to the namespaces as they were then.
+ */
+async function applyAsJudged(
+  call: Call,
+  deployment: Deployment,
+  prune: boolean,
+): Promise<Result<Applied, RegistryFailure> | { readonly answer: Answer }> {
+  const { registry } = call.house.parts
+  const careful = deployment.resources.some(({ id }) => id.child === null && !mayChangeTrust(call, id))
+  if (!careful) return applyDeployment(registry, deployment, authorOf(call), { prune })
+  for (let look = 1; look <= looks; look++) {
+    const planned = await planDeployment(registry, deployment, authorOf(call), { prune })
+    if (!planned.ok) return planned
+    const judged = judgeTrust(call, deployment, planned.value.changes)
+    if ('answer' in judged) return judged
+    const applied = await applyDeployment(registry, deployment, authorOf(call), { prune, ...judged })
+    if (applied.ok || applied.error.kind !== 'etagMismatch') return applied
+  }
+  return err({ kind: 'conflict', message: 'Others changed the same namespaces at the same time. Try again.' })
+}
+
+function judgeTrust(
+  call: Call,
+  deployment: Deployment,
+  changes: readonly PlannedChange[],
+): { readonly conditions: ReadonlyMap<string, EtagCondition> } | { readonly answer: Answer } {
   const bodies = new Map(
-    deployment.resources.map(({ id, body: content }) => [formatResourceId(id).toLowerCase(), content]),
+    deployment.resources.flatMap(({ id, body: content }) =>
+      id.child === null ? [[id.namespace.toLowerCase(), content] as const] : [],
+    ),
   )
-  const careful = deployment.resources.filter(({ id }) => id.child === null && !mayChangeTrust(call, id))
-  if (careful.length === 0) return null
-  const planned = await planDeployment(call.house.parts.registry, deployment, authorOf(call), { prune })
-  if (!planned.ok) return failed(planned.error)
-  const change = planned.value.changes.find(
-    (changed) =>
-      !mayChangeTrust(call, changed.id) &&
-      changesTrust(changed, bodies.get(formatResourceId(changed.id).toLowerCase())),
-  )
-  return change === undefined ? null : trustDenied(call, change.id)
+  const conditions = new Map<string, EtagCondition>()
+  for (const changed of changes) {
+    const { id, before } = changed
+    if (id.child !== null || mayChangeTrust(call, id)) continue
+    const name = id.namespace.toLowerCase()
+    if (changesTrust(changed, bodies.get(name))) return { answer: trustDenied(call, id) }
+    conditions.set(name, before === null ? { ifNoneMatch: '*' } : { ifMatch: [before.etag] })
+  }
+  return { conditions }
 }
 
 function forbidden(

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
 import { ok, type Result } from '../../base/result.ts'
 import type { Steps } from '../../base/steps.ts'
-import type { Author, Change, Changed } from '../change.ts'
+import type { Author, Change, Changed, EtagCondition } from '../change.ts'
 import type { RegistryFailure } from '../failure.ts'
 import type { Registry } from '../registry.ts'
 import { type ChildType, type NamespaceAddress, prunedTypes, type ResourceId } from '../resource-id.ts'
@@ -18,6 +18,8 @@ export interface ApplyOptions {
    * only: what an operator changed since stays changed (S67). Null or absent: apply in any case.
    */
   readonly source?: string | null
+  /** What a namespace of the template must still be, by lower-case name; else `etagMismatch` and nothing is written. */
+  readonly conditions?: ReadonlyMap<string, EtagCondition>
 }
 
 export interface Applied {
@@ -85,14 +87,15 @@ function noteKey(source: string): string {
   return `applied ${hash('sha256', source, 'hex')}`
 }
 
-function* changesOf(registry: Registry, deployment: Deployment, { prune }: ApplyOptions): Steps<readonly Change[]> {
-  const puts: Change[] = deployment.resources.map(({ id, body, apiVersion, label }) => ({
-    kind: 'put',
-    id,
-    body,
-    apiVersion,
-    label,
-  }))
+function* changesOf(
+  registry: Registry,
+  deployment: Deployment,
+  { prune, conditions }: ApplyOptions,
+): Steps<readonly Change[]> {
+  const puts: Change[] = deployment.resources.map(({ id, body, apiVersion, label }) => {
+    const condition = id.child === null ? conditions?.get(id.namespace.toLowerCase()) : undefined
+    return { kind: 'put', id, body, apiVersion, label, ...(condition === undefined ? {} : { condition }) }
+  })
   if (prune !== true) return puts
   const deletes = yield* unnamed(registry, deployment)
   // A client makes room for another of the same name first; what bindings name goes when they are gone.
