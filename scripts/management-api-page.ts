@@ -31,7 +31,7 @@ OpenAPI 3.1.
 - **ETags** are an extension: \`If-Match\` and \`If-None-Match: *\` answer 412 when they do not hold.
 - **Errors** are \`{"error":{"code","message","target","details"}}\`; \`details\` lists all problems of a document. 429 and 503 carry \`Retry-After\`.
 - **Warnings** of a write that was done stand in \`warnings\` of the answer and in the audit log.
-- Content is limited to ${mebibytes(bodyBytes)}, templates to ${mebibytes(templateBytes)}, uploaded revocation lists to ${mebibytes(listBytes)}. JSON with a key twice, \`__proto__\` or nesting beyond 32 is refused.
+- Content is limited to ${mebibytes(bodyBytes)}, templates to ${mebibytes(templateBytes)}, uploaded revocation lists to ${mebibytes(listBytes)}. One principal has two requests above 4 MiB and 128 MiB in all under way, everybody together 256 MiB; what is more is answered 429. JSON with a key twice, \`__proto__\` or nesting beyond 32 is refused.
   Deployments also take comments and keys without quotes, as az sends them.
 
 ## Who may do what

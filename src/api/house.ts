@@ -2,6 +2,7 @@ import type { Author } from '../registry/change.ts'
 import { Buckets } from './access/buckets.ts'
 import { Tokens } from './access/tokens.ts'
 import { ResourceGroups } from './arm/resource-groups.ts'
+import { Bodies } from './bodies.ts'
 import { type ApiLimits, type ApiParts, defaultLimits } from './parts.ts'
 import { type Call, callerOf } from './route.ts'
 
@@ -15,12 +16,14 @@ export interface House {
   /** Failed authentications by source address. */
   readonly failures: Buckets
   readonly requests: Buckets
+  /** Contents of requests that are under way. */
+  readonly bodies: Bodies
   /** False once the server is closing. */
   isReady(): boolean
 }
 
 export function createHouse(parts: ApiParts, isReady: () => boolean): House {
-  const { clock, random, store, settings, registry } = parts
+  const { clock, random, store, settings, registry, log } = parts
   const limits = { ...defaultLimits, ...settings.limits }
   return {
     parts,
@@ -30,6 +33,7 @@ export function createHouse(parts: ApiParts, isReady: () => boolean): House {
     explains: new Buckets(limits.explainsPerSecond, limits.explainBurst, clock),
     failures: new Buckets(limits.failuresPerSecond, limits.failureBurst, clock),
     requests: new Buckets(limits.requestsPerSecond, limits.requestBurst, clock),
+    bodies: new Bodies(limits, clock, log),
     isReady,
   }
 }

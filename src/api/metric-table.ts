@@ -37,6 +37,8 @@ export interface Reading {
   /** Of the last look at what expires. */
   readonly expiring: readonly { readonly view: NamespaceView; readonly clients: ExpiryFigures['clients'] }[]
   readonly version: string
+  /** Contents of requests to the management API. */
+  readonly bodies: { readonly bytes: number; readonly refused: number }
   readonly serverCertificateNotAfter: number | null
 }
 
@@ -180,6 +182,22 @@ export const metricTable: readonly MetricDefinition[] = [
   process(
     { name: 'sealgate_store_writable', type: 'gauge', help: '1: the store takes what is new. 0: full, or failing.' },
     ({ stats }) => Number(stats.storeWritable),
+  ),
+  process(
+    {
+      name: 'sealgate_api_body_bytes',
+      type: 'gauge',
+      help: 'Set aside for the contents of requests to the management API that are under way.',
+    },
+    ({ bodies }) => bodies.bytes,
+  ),
+  process(
+    {
+      name: 'sealgate_api_bodies_refused_total',
+      type: 'counter',
+      help: 'Requests to the management API answered 429 because too much content was under way.',
+    },
+    ({ bodies }) => bodies.refused,
   ),
   {
     name: 'sealgate_ca_certificate_expiry_timestamp_seconds',

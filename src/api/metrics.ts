@@ -42,6 +42,7 @@ async function read({ house }: Call): Promise<Reading> {
       return view === undefined ? [] : [{ view, clients }]
     }),
     version: settings.version,
+    bodies: house.bodies,
     serverCertificateNotAfter: serverCertificateNotAfter?.() ?? null,
   }
 }

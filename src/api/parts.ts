@@ -66,6 +66,10 @@ export interface ApiLimits {
   readonly templateBytes: number
   /** Of a revocation list as it is uploaded; PEM is longer than what it holds. */
   readonly listBytes: number
+  /** Bodies above `bodyBytes` that one principal has under way: from the headers of the request to its answer. */
+  readonly largeBodiesPerPrincipal: number
+  /** All bodies under way; half of it for one principal. */
+  readonly bodiesBytes: number
   /** Of the form that anybody may send to the token endpoint. */
   readonly formBytes: number
   /** From the first byte of a request to the last one of its headers, and of its body. */
@@ -94,6 +98,8 @@ export const defaultLimits: ApiLimits = {
   bodyBytes: 4 * 1_048_576,
   templateBytes: 25 * 1_048_576,
   listBytes: 48 * 1_048_576,
+  largeBodiesPerPrincipal: 2,
+  bodiesBytes: 256 * 1_048_576,
   formBytes: 16_384,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 120_000,

@@ -12,7 +12,7 @@ import fastify, {
 import { requestedHost } from '../base/host-header.ts'
 import { plainAddress } from './access/buckets.ts'
 import { type Admitted, admit, identify } from './access/gate.ts'
-import { armError } from './arm/error.ts'
+import { armError, tryLater } from './arm/error.ts'
 import { unknownPath } from './arm/unknown-path.ts'
 import { readBody } from './body.ts'
 import { createHouse, type House } from './house.ts'
@@ -35,6 +35,8 @@ export interface Api {
 interface Entry extends Admitted {
   readonly query: Query
   readonly baseUrl: string
+  /** Gives back what was set aside for the content. */
+  readonly release: () => void
 }
 
 const stalledMs = 60_000
@@ -174,13 +176,23 @@ function addRoute(app: FastifyInstance<Server>, house: House, route: Route): voi
       const entered = enter(house, route, request, bodyLimit)
       if ('answer' in entered) return send(reply, request, entered.answer)
       entries.set(request, entered)
+      reply.raw.once('close', () => {
+        // The content of one that was handed on stays in memory until it is done, whoever has left.
+        if (entries.delete(request)) entered.release()
+      })
       return undefined
     },
     handler: async (request, reply) => {
-      const entry = entries.get(request) as Entry
-      const body = await readBody(house, route.body, request.body instanceof Uint8Array ? request.body : undefined)
-      const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
-      return send(reply, request, answer)
+      const entry = entries.get(request)
+      if (entry === undefined) return reply
+      entries.delete(request)
+      try {
+        const body = await readBody(house, route.body, request.body instanceof Uint8Array ? request.body : undefined)
+        const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
+        return send(reply, request, answer)
+      } finally {
+        entry.release()
+      }
     },
   })
 }
@@ -205,7 +217,24 @@ function enter(house: House, route: Route, request: FastifyRequest, bodyLimit: n
     const message = `The content encoding ${JSON.stringify(encoding)} is not supported. Send the content as it is.`
     return { answer: armError(415, 'UnsupportedMediaType', message, { target: 'Content-Encoding' }) }
   }
-  return { ...admitted.value, query, baseUrl }
+  const release = setAside(house, admitted.value.caller, request, bodyLimit)
+  if (release === null) {
+    return { answer: tryLater(429, 1, 'Too much content is under way. Wait for the answers of the requests before.') }
+  }
+  return { ...admitted.value, query, baseUrl, release }
+}
+
+/** What anybody may send without a token is small. */
+function setAside(
+  { bodies }: House,
+  caller: Admitted['caller'],
+  { headers }: FastifyRequest,
+  bodyLimit: number,
+): (() => void) | null {
+  const isChunked = headers['transfer-encoding'] !== undefined
+  const bytes = isChunked ? bodyLimit : Number(headers['content-length'] ?? 0)
+  if (caller === null || !(bytes > 0)) return () => {}
+  return bodies.begin(caller.id, bytes)
 }
 
 function callFor(house: House, request: FastifyRequest, entry: Entry, body: unknown): Call {

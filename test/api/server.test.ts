@@ -90,6 +90,85 @@ test('S55 nothing is kept of the content of a request that names no route or a m
   assert.match(await answered('/providers/nothing'), /^HTTP\/1\.1 401 /)
 })
 
+const upload = `${plantPath}/sealgateRevocationLists/l/upload?api-version=2025-07-15-preview`
+
+/** A request whose content never comes: what it says that it sends is set aside all the same. */
+async function announce(port: number, path: string, headers: string, token = administratorToken): Promise<TLSSocket> {
+  const socket = await handshake(port, {})
+  socket.on('error', () => {})
+  socket.write(`POST ${path} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer ${token}\r\n${headers}\r\n\r\nx`)
+  return socket
+}
+
+test('S55 one principal has two large contents under way, not more; others go on, and the place is free when one ends', async (t) => {
+  const api = await testApi(t, { limits: { bodyBytes: 1_000, listBytes: 50_000, templateBytes: 50_000 } })
+  await api.plant()
+  const { port } = api.api
+  const bytes = async () =>
+    Number(/^sealgate_api_body_bytes (\d+)$/m.exec((await api.call('GET', '/metrics')).text)?.[1])
+  const until = async (wanted: number) => {
+    while ((await bytes()) !== wanted) await new Promise((resolve) => setImmediate(resolve))
+  }
+  const other = await api.call('POST', '/sealgate/tokens', { body: { name: 'other', role: 'owner' }, apiVersion: null })
+  assert.equal(other.status, 201, other.text)
+  const known = await announce(port, upload, 'content-length: 40000')
+  const chunked = await announce(port, upload, 'transfer-encoding: chunked')
+  await until(90_000)
+  const post = (size: number, token?: string) =>
+    api.call('POST', upload, { body: 'x'.repeat(size), ...(token === undefined ? {} : { token }), apiVersion: null })
+  const third = await post(2_000)
+  assert.equal(third.status, 429, third.text)
+  assert.equal(third.headers['retry-after'], '1')
+  assert.equal((await post(500)).status, 400, 'what is small is taken')
+  assert.equal((await post(2_000, other.body.token)).status, 400, 'others are not concerned')
+  const metrics = await api.call('GET', '/metrics')
+  assert.match(metrics.text, /^sealgate_api_bodies_refused_total 1$/m)
+  assert.deepEqual(
+    api.entries.filter(({ event }) => event === 'apiBodyRefused').map(({ facts }) => facts),
+    [{ principalId: 'administrator', limit: 'largeBodiesPerPrincipal', value: 2, times: 1 }],
+  )
+  known.destroy()
+  await until(50_000)
+  assert.equal((await post(2_000)).status, 400, 'there is room again')
+  chunked.destroy()
+  await until(0)
+})
+
+test('S55 all contents under way together are bounded, and one principal gets half', async (t) => {
+  const api = await testApi(t, { limits: { bodiesBytes: 100_000 } })
+  await api.plant()
+  const { port } = api.api
+  const token = async (name: string) => {
+    const { body } = await api.call('POST', '/sealgate/tokens', { body: { name, role: 'owner' }, apiVersion: null })
+    return body.token as string
+  }
+  const [second, third] = [await token('second'), await token('third')]
+  const held: TLSSocket[] = []
+  t.after(() => {
+    for (const socket of held) socket.destroy()
+  })
+  const hold = async (size: number, by: string) => {
+    held.push(await announce(port, upload, `content-length: ${size}`, by))
+  }
+  const until = async (wanted: number) => {
+    for (;;) {
+      const { text } = await api.call('GET', '/metrics')
+      if (text.includes(`sealgate_api_body_bytes ${wanted}\n`)) return
+      await new Promise((resolve) => setImmediate(resolve))
+    }
+  }
+  await hold(40_000, administratorToken)
+  await until(40_000)
+  const post = async (size: number, by: string) =>
+    (await api.call('POST', upload, { body: 'x'.repeat(size), token: by, apiVersion: null })).status
+  assert.equal(await post(20_000, administratorToken), 429, 'more than half')
+  assert.equal(await post(20_000, second), 400, 'the other half is for others')
+  await hold(45_000, second)
+  await until(85_000)
+  assert.equal(await post(20_000, third), 429, 'more than there is')
+  assert.equal(await post(10_000, third), 400)
+})
+
 test('S55 a connection that sends requests without waiting for their answers is cut', async (t) => {
   const { api, call } = await testApi(t)
   const socket = await handshake(api.port, {})
