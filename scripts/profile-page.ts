@@ -6,7 +6,8 @@ import {
   ownChoices,
 } from '../src/cli/profile/known-differences.ts'
 import { unitText, valueText } from '../src/cli/profile/show.ts'
-import { type ProfileRow, profileTable, profileValue } from '../src/registry/profile.ts'
+import { profileTable, profileValue } from '../src/registry/profile.ts'
+import type { ProfileRow } from '../src/registry/profile-row.ts'
 import { table } from './markdown.ts'
 
 /** docs/profile.md, from the registry's table and the list of known differences. */

@@ -3,6 +3,7 @@ import { globSync, readFileSync } from 'node:fs'
 import { dirname, join, relative, sep } from 'node:path'
 import { test } from 'node:test'
 import { allowed } from './architecture-table.ts'
+import { circlesOf, importsOf } from './import-circles.ts'
 
 const source = join(import.meta.dirname, '..', 'src')
 
@@ -10,20 +11,6 @@ const source = join(import.meta.dirname, '..', 'src')
 const world =
   /^node:(net|tls|http|https|http2|dgram|fs|fs\/promises|child_process|worker_threads|timers|timers\/promises|os|process)$/
 const outside = new Set(['listeners', 'adapters', 'api', 'cli', 'main', 'main.ts', 'config.ts'])
-
-interface Import {
-  readonly from: string
-  readonly typesOnly: boolean
-}
-
-function importsOf(text: string): Import[] {
-  const found: Import[] = []
-  const pattern = /^\s*(?:import|export)\s+(type\s+)?(?:[^'"]*?\sfrom\s+)?'([^']+)'|import\(\s*'([^']+)'\s*\)/gm
-  for (const match of text.matchAll(pattern)) {
-    found.push({ from: match[2] ?? match[3] ?? '', typesOnly: match[1] !== undefined })
-  }
-  return found
-}
 
 /** The room of a path relative to `src`: its first folder, or the file itself at the top. */
 function roomOf(path: string): string {
@@ -68,6 +55,27 @@ test('a forbidden import is found', () => {
   assert.deepEqual(violations(join('ports', 'x.ts'), "import { a } from '../mqtt/packet.ts'").length, 1)
   assert.deepEqual(violations(join('ports', 'x.ts'), "import type { a } from '../mqtt/packet.ts'"), [])
   assert.deepEqual(violations(join('auth', 'x.ts'), "import net from 'node:net'").length, 1)
+})
+
+/** A namespace holds its sessions and its routes, a session its namespace, a route the sessions it leads to (ARCHITECTURE.md). */
+const namespaceAndSessions = ['memory-queue', 'namespace', 'router', 'session-table', 'session', 'shared-subscription']
+  .map((name) => join('broker', `${name}.ts`))
+  .sort()
+
+test('files do not need each other in circles, by their types neither, but for a namespace and its sessions', () => {
+  const texts = new Map<string, string>()
+  for (const path of globSync('**/*.ts', { cwd: source })) texts.set(path, readFileSync(join(source, path), 'utf8'))
+  assert.deepEqual(circlesOf(texts), [namespaceAndSessions])
+})
+
+test('a circle of imports is found', () => {
+  const texts = new Map([
+    ['a.ts', "import type { B } from './room/b.ts'"],
+    [join('room', 'b.ts'), "export async function load() {\n  return import('../c.ts')\n}"],
+    ['c.ts', "import {\n  type A,\n} from './a.ts'\nimport { d } from './d.ts'"],
+    ['d.ts', "import { readFileSync } from 'node:fs'"],
+  ])
+  assert.deepEqual(circlesOf(texts), [['a.ts', 'c.ts', join('room', 'b.ts')]])
 })
 
 test('the core takes time and chance from its ports only', () => {

@@ -10,7 +10,7 @@ import type { Random } from '../ports/random.ts'
 import type { Registry } from '../registry/registry.ts'
 import type { CertificatesSeen } from '../registry/seen/certificates-seen.ts'
 import type { ExpiryFigures } from '../registry/seen/expiry-watch.ts'
-import type { FileAnswer } from './route.ts'
+import type { FileAnswer } from './file-answer.ts'
 
 /** What the management API is made of; `main.ts` brings it. */
 export interface ApiParts {

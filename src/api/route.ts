@@ -1,5 +1,6 @@
 import type { JsonDialect } from '../registry/strict-json.ts'
 import type { Caller } from './access/caller.ts'
+import type { FileAnswer } from './file-answer.ts'
 import type { House } from './house.ts'
 
 /**
@@ -80,13 +81,6 @@ export interface Answer {
   readonly file?: FileAnswer
   readonly contentType?: string
   readonly headers?: Readonly<Record<string, string>>
-}
-
-export interface FileAnswer {
-  readonly path: string
-  readonly bytes: number
-  /** It was sent, or nobody wants it any more. */
-  dispose(): void
 }
 
 /** Query parameters by lower-case name, percent-decoded in name and value: some clients send `%24top` for `$top`. */

@@ -1,6 +1,6 @@
 import type { UnixSeconds } from '../base/time.ts'
 import type { SessionOwner } from '../ports/engine.ts'
-import type { Attributes } from '../registry/view.ts'
+import type { Attributes } from '../registry/attributes.ts'
 
 /** Who is connected: chosen once per connection, never changed (design 3.3). */
 export type Principal =

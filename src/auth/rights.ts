@@ -1,7 +1,8 @@
 import type { NamespaceId } from '../ports/engine.ts'
 import { evaluateAttributeQuery } from '../registry/attribute-query.ts'
+import type { Attributes } from '../registry/attributes.ts'
 import { type ConcreteTemplate, fillIn, type InstantiationFailure } from '../registry/topic-template.ts'
-import type { Attributes, NamespaceView, PermissionBinding } from '../registry/view.ts'
+import type { NamespaceView, PermissionBinding } from '../registry/view.ts'
 import type { Principal } from './principal.ts'
 
 /**

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
 import { readFileSync, writeFileSync } from 'node:fs'
 import type { Random } from '../ports/random.ts'
-import { type DataDirectory, refuseReadableSecret } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { refuseReadableSecret } from './files.ts'
 import { codeOf, reasonOf, StartError } from './start-error.ts'
 
 export interface AdminToken {

@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
 import type { Log } from '../ports/log.ts'
-import { type DataDirectory, readIfThere, writeFileAtomically } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { readIfThere, writeFileAtomically } from './files.ts'
 import { StartError } from './start-error.ts'
 
 /** No honest clock is before the day on which this source was written. Moved with each release. */

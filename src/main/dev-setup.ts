@@ -10,7 +10,8 @@ import {
 } from '../x509/issue.ts'
 import { toPem } from '../x509/pem.ts'
 import { thumbprintsOf } from '../x509/thumbprint.ts'
-import { type DataDirectory, readIfThere, writeFileAtomically } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { readIfThere, writeFileAtomically } from './files.ts'
 
 /** What `sealgate dev` makes on first start: a CA for clients, a client of every scheme, topics, and who may use them. */
 export interface DevSetup {

@@ -3,7 +3,7 @@ import { readFileSync, statSync } from 'node:fs'
 import { createSecureContext, type SecureContext } from 'node:tls'
 import { type UnixMillis, unixMillis } from '../base/time.ts'
 import { contextOptions, type ServerCertificate } from '../listeners/tls-context.ts'
-import { refuseReadableSecret } from './data-directory.ts'
+import { refuseReadableSecret } from './files.ts'
 import { reasonOf, StartError } from './start-error.ts'
 
 /** Of a certificate with its chain, or of a key. */

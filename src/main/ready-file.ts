@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs'
 import type { Endpoint } from '../config.ts'
-import { writeFileAtomically } from './data-directory.ts'
+import { writeFileAtomically } from './files.ts'
 import { reasonOf, StartError } from './start-error.ts'
 
 /** What scripts learn of a running Sealgate. Extended, never renamed. */

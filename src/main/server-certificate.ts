@@ -18,7 +18,8 @@ import {
   privateKeyPem,
 } from '../x509/issue.ts'
 import { toPem } from '../x509/pem.ts'
-import { type DataDirectory, readIfThere, refuseReadableSecret, writeFileAtomically } from './data-directory.ts'
+import type { DataDirectory } from './data-directory.ts'
+import { readIfThere, refuseReadableSecret, writeFileAtomically } from './files.ts'
 import { readKeyPair } from './key-pair.ts'
 import { StartError } from './start-error.ts'
 

@@ -1,6 +1,6 @@
 import { unreachable } from '../base/assert.ts'
 import { err, ok, type Result } from '../base/result.ts'
-import type { Attributes, AttributeValue } from './view.ts'
+import type { Attributes, AttributeValue } from './attributes.ts'
 
 /**
  * Client group queries.

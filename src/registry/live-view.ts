@@ -8,6 +8,7 @@ import { DenyList } from '../x509/deny-list.ts'
 import { readPem } from '../x509/pem.ts'
 import { Revocation } from '../x509/revocation.ts'
 import { type AttributeQuery, parseAttributeQuery } from './attribute-query.ts'
+import type { AttributeValue } from './attributes.ts'
 import { keyByIpAddress, keyByName, keyBySubjectKey } from './client-index.ts'
 import { GenerationCache } from './generation-cache.ts'
 import { formatResourceId, namespaceId } from './resource-id.ts'
@@ -31,7 +32,6 @@ import { parseTopicTemplate, type TopicTemplate } from './topic-template.ts'
 import { denyKeysOfEntry } from './types/deny-entry.ts'
 import { limitsOfSettings } from './types/namespace-settings.ts'
 import type {
-  AttributeValue,
   NamespaceView,
   PermissionBinding,
   RegisteredCaCertificate,

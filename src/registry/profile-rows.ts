@@ -1,4 +1,4 @@
-import type { ChoiceRow, LimitUnit, NumberRow, SwitchRow } from './profile.ts'
+import type { ChoiceRow, LimitUnit, NumberRow, SwitchRow } from './profile-row.ts'
 
 /**
  * The table. `event-grid` holds Azure's documented numbers; where Azure is silent the source says so. `full` holds what

@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import type { ChoiceRow, ProfileRow } from './profile-row.ts'
 import { profileRows } from './profile-rows.ts'
 
 /**
@@ -10,54 +11,6 @@ import { profileRows } from './profile-rows.ts'
 export const profileNames = ['full', 'event-grid'] as const
 export type ProfileName = (typeof profileNames)[number]
 
-export type LimitUnit =
-  | 'bytes'
-  | 'characters'
-  | 'count'
-  | 'perSecond'
-  | 'bytesPerSecond'
-  | 'milliseconds'
-  | 'seconds'
-  | 'hours'
-  | 'switch'
-  | 'choice'
-
-interface RowFacts {
-  readonly unit: LimitUnit
-  /** One sentence for the profile page. */
-  readonly meaning: string
-  /** Where the value of `event-grid` comes from. */
-  readonly source: string
-  /** Set as `properties.sealgate.<name>`, not below `limits`. */
-  readonly policy?: true
-}
-
-export interface NumberRow extends RowFacts {
-  readonly kind: 'number'
-  readonly eventGrid: number | null
-  readonly full: number | null
-  /** Smallest and largest value of an override. */
-  readonly range: readonly [minimum: number, maximum: number]
-  /** An override may be null: no limit. */
-  readonly nullable: boolean
-  /** Azure's number is per throughput unit of the namespace; an override is the total. */
-  readonly perUnit: boolean
-}
-
-export interface SwitchRow extends RowFacts {
-  readonly kind: 'switch'
-  readonly eventGrid: boolean
-  readonly full: boolean
-}
-
-export interface ChoiceRow<Choice extends string | number> extends RowFacts {
-  readonly kind: 'choice'
-  readonly choices: readonly Choice[]
-  readonly eventGrid: Choice
-  readonly full: Choice
-}
-
-export type ProfileRow = NumberRow | SwitchRow | ChoiceRow<string | number>
 export type LimitName = keyof typeof profileRows
 export type LimitValue = number | boolean | string | null
 

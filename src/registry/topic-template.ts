@@ -1,5 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
-import type { Attributes } from './view.ts'
+import type { Attributes } from './attributes.ts'
 
 /**
  * Topic templates: topic filters with variables of the client. A template is parsed once when it is written, filled in

@@ -2,6 +2,7 @@ import type { NamespaceId } from '../ports/engine.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { Revocation } from '../x509/revocation.ts'
 import type { AttributeQuery } from './attribute-query.ts'
+import type { Attributes } from './attributes.ts'
 import type { NamespaceLimits } from './profile.ts'
 import type { TopicTemplate } from './topic-template.ts'
 
@@ -24,10 +25,6 @@ export type AuthenticationNameSource =
   | 'ClientCertificateUri'
   | 'ClientCertificateIp'
   | 'ClientCertificateEmail'
-
-export type AttributeValue = number | string | readonly string[]
-/** Own keys only; made without a prototype (S47). */
-export type Attributes = Readonly<Record<string, AttributeValue>>
 
 /** A client of the registry as a decision needs it. */
 export interface RegisteredClient {

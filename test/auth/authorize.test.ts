@@ -1,4 +1,5 @@
 // biome-ignore-all lint/suspicious/noTemplateCurlyInString: topic templates write their variables like this
+
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -7,8 +8,9 @@ import type { Principal } from '../../src/auth/principal.ts'
 import { areCurrent, compileRights, RightsCache } from '../../src/auth/rights.ts'
 import { unixSeconds } from '../../src/base/time.ts'
 import type { TopicFilter, TopicName } from '../../src/mqtt/topic.ts'
+import type { Attributes } from '../../src/registry/attributes.ts'
 import { limitsOf } from '../../src/registry/profile.ts'
-import type { Attributes, RegisteredClient } from '../../src/registry/view.ts'
+import type { RegisteredClient } from '../../src/registry/view.ts'
 import { TestNamespace } from './support.ts'
 
 function principalOf({ uid, authenticationName, foldedName }: RegisteredClient): Principal {

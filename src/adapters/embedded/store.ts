@@ -18,10 +18,16 @@ import { decodeOperation } from './records.ts'
 import { RegistryReader } from './registry.ts'
 import { RetainedReader } from './retained.ts'
 import { bodyElsewhere, decodeSubscription, type OrderedSubscription, SessionReader } from './session-records.ts'
-import type { Unit } from './unit.ts'
 
 export const sequenceKey = Buffer.from('sequence')
 export const revisionKey = Buffer.from('revision')
+
+/** A transaction that is being put together, as what it changes sees it. */
+export interface OpenUnit {
+  /** The next number. */
+  next(): number
+  onSessionChange(change: SessionChange): void
+}
 
 /** What is durable, with the parts of it that are kept in memory: session records, operation ids, counters. */
 export class Store {
@@ -39,7 +45,7 @@ export class Store {
   sequence = 0
   revision = 0n as Revision
   /** The transaction that is being put together; it hears of session changes. */
-  unit: Unit | null = null
+  unit: OpenUnit | null = null
 
   readonly routeChanges = new Callbacks<[RouteChange]>()
   readonly topicChanges = new Callbacks<[RetainedTopic]>()
@@ -52,8 +58,8 @@ export class Store {
     this.registry = new RegistryReader(tables)
     this.sessions = new SessionTable({
       alwaysStored: false,
-      nextEpoch: () => BigInt((this.unit as Unit).next()),
-      onChange: (change: SessionChange) => (this.unit as Unit).onSessionChange(change),
+      nextEpoch: () => BigInt((this.unit as OpenUnit).next()),
+      onChange: (change: SessionChange) => (this.unit as OpenUnit).onSessionChange(change),
     })
     this.tails = new Tails(this.sessions)
     this.#load()

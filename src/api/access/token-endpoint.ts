@@ -1,4 +1,4 @@
-import { audit } from '../house.ts'
+import { audit } from '../audit.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { sourceOf } from './buckets.ts'
 

@@ -9,7 +9,7 @@ import { formatResourceId, fullType, prunedTypes, type ResourceId, typeOf } from
 import { may } from '../access/caller.ts'
 import { denied } from '../access/gate.ts'
 import { formatScope } from '../access/role.ts'
-import { audit, authorOf } from '../house.ts'
+import { audit, authorOf } from '../audit.ts'
 import { JsonRecords } from '../json-records.ts'
 import { type Answer, type Call, callerOf, json, type Route } from '../route.ts'
 import { armError, failed, invalidDocument } from './error.ts'

@@ -1,5 +1,5 @@
 import { formatResourceId } from '../../registry/resource-id.ts'
-import { audit, authorOf } from '../house.ts'
+import { audit, authorOf } from '../audit.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 import { armError, failed } from './error.ts'
 import { namespacePath } from './paths.ts'

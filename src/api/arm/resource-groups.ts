@@ -3,12 +3,17 @@ import type { RegistryStore } from '../../ports/engine.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { JsonRecords } from '../json-records.ts'
-import type { ApiSettings } from '../parts.ts'
 
 export interface ResourceGroup {
   readonly name: string
   readonly location: string
   readonly tags: Readonly<Record<string, string>>
+}
+
+export interface GroupSettings {
+  readonly subscriptionId: string
+  /** Exists without having been made. */
+  readonly resourceGroup: string
 }
 
 interface GroupRecord extends ResourceGroup {
@@ -27,15 +32,10 @@ const maximumNameLength = 90
 export class ResourceGroups {
   readonly #records: JsonRecords<GroupRecord>
   readonly #registry: Registry
-  readonly #settings: Pick<ApiSettings, 'subscriptionId' | 'resourceGroup'>
+  readonly #settings: GroupSettings
   readonly #clock: Clock
 
-  constructor(
-    store: RegistryStore,
-    registry: Registry,
-    settings: Pick<ApiSettings, 'subscriptionId' | 'resourceGroup'>,
-    clock: Clock,
-  ) {
+  constructor(store: RegistryStore, registry: Registry, settings: GroupSettings, clock: Clock) {
     this.#records = new JsonRecords(store, 'resourceGroup')
     this.#registry = registry
     this.#settings = settings

@@ -1,5 +1,5 @@
 import { armError, tryLater } from '../arm/error.ts'
-import { audit } from '../house.ts'
+import { audit } from '../audit.ts'
 import type { Answer, Call, Route } from '../route.ts'
 
 const action = 'Sealgate/backup/action'

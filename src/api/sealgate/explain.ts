@@ -9,7 +9,7 @@ import { formatResourceId } from '../../registry/resource-id.ts'
 import { failed, tryLater } from '../arm/error.ts'
 import { namespacePath } from '../arm/paths.ts'
 import { namespaceOf } from '../arm/resources.ts'
-import { audit } from '../house.ts'
+import { audit } from '../audit.ts'
 import { type Answer, type Call, callerOf, json, type Route } from '../route.ts'
 
 const action = 'Microsoft.EventGrid/namespaces/explain/action'

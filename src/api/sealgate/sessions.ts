@@ -5,7 +5,7 @@ import { armError, failed } from '../arm/error.ts'
 import { page, pagingParameters, readPage } from '../arm/paging.ts'
 import { namespacePath } from '../arm/paths.ts'
 import { namespaceOf } from '../arm/resources.ts'
-import { audit } from '../house.ts'
+import { audit } from '../audit.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
 
 const common = { tag: 'Sealgate', apiVersion: 'optional' } as const

@@ -1,11 +1,5 @@
-import {
-  type LimitUnit,
-  type LimitValue,
-  type ProfileName,
-  type ProfileRow,
-  profileTable,
-  profileValue,
-} from '../../registry/profile.ts'
+import { type LimitValue, type ProfileName, profileTable, profileValue } from '../../registry/profile.ts'
+import type { LimitUnit, ProfileRow } from '../../registry/profile-row.ts'
 import { CommandFailure } from '../command-failure.ts'
 import { nearest } from '../did-you-mean.ts'
 import { type OutputForm, printResult, table } from '../print.ts'

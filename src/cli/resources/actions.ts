@@ -4,7 +4,6 @@ import { type OutputForm, printResult, table } from '../print.ts'
 import type { RestClient } from '../rest/client.ts'
 import { withClient } from '../rest/with-client.ts'
 import type { Terminal } from '../terminal.ts'
-import type { Given } from './commands.ts'
 import { documentLines } from './document-lines.ts'
 import type { Kind, ResourceDocument } from './kind.ts'
 import { sendLargeList } from './list-value.ts'
@@ -19,7 +18,7 @@ import {
   subscriptionOf,
 } from './scope.ts'
 import { adviseForce, listExpiring, seenOf, withPromotedThumbprint } from './seen.ts'
-import { withFlags, withPlaces } from './with-flags.ts'
+import { type Given, withFlags, withPlaces } from './with-flags.ts'
 
 export interface ResourceOptions extends ScopeOptions {
   readonly name?: string

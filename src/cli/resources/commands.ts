@@ -5,6 +5,7 @@ import type { Terminal } from '../terminal.ts'
 import { childKinds } from './child-kinds.ts'
 import type { Flag, Kind } from './kind.ts'
 import { namespaceKind } from './namespace-kind.ts'
+import type { Given } from './with-flags.ts'
 
 /** `sealgate namespace …`, with the verbs and flags of Azure's `az eventgrid namespace …`. */
 export function addNamespaceCommands(program: Command, terminal: Terminal): void {
@@ -142,9 +143,6 @@ function addFlags(command: Command, kind: Kind, verb: 'create' | 'update'): void
 function isWordy({ schema }: Flag): boolean {
   return ['list', 'object', 'map', 'json'].includes(schema.kind)
 }
-
-/** The words behind each flag of the kind that was given, under its own name. */
-export type Given = ReadonlyMap<Flag, readonly string[]>
 
 function given(command: Command, kind: Kind): Given {
   const found = new Map<Flag, readonly string[]>()

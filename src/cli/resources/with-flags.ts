@@ -1,10 +1,12 @@
 import { CommandFailure, ExitCode } from '../command-failure.ts'
 import { readCertificateValue } from './certificate-value.ts'
-import type { Given } from './commands.ts'
 import { assigned, readFlagValue } from './flag-value.ts'
 import type { Flag } from './kind.ts'
 import { readListValue } from './list-value.ts'
 import { Misfit } from './schema.ts'
+
+/** The words behind each flag of the kind that was given, under its own name. */
+export type Given = ReadonlyMap<Flag, readonly string[]>
 
 /** A document with the values of the flags in it. */
 export function withFlags(workingDirectory: string, document: object, given: Given): unknown {

@@ -6,20 +6,8 @@ import { checkServerIdentity, type PeerCertificate } from 'node:tls'
 import { CommandFailure } from '../command-failure.ts'
 import type { Terminal } from '../terminal.ts'
 import type { ServerAddress } from './find-server.ts'
+import type { RestRequest } from './request.ts'
 import { connectionFailure, refusal } from './rest-failure.ts'
-
-export interface RestRequest {
-  readonly method: 'GET' | 'PUT' | 'PATCH' | 'POST' | 'DELETE'
-  /** Begins with a slash; every segment is percent-encoded. */
-  readonly path: string
-  readonly query?: Readonly<Record<string, string | undefined>>
-  readonly body?: unknown
-  /** Instead of `body`: text that is sent as it is. */
-  readonly content?: string
-  readonly ifMatch?: string | null
-  /** How long nothing may come; default: two minutes. */
-  readonly timeoutMs?: number
-}
 
 export interface RestAnswer {
   readonly status: number

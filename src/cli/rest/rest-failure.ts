@@ -2,8 +2,8 @@ import { existsSync } from 'node:fs'
 import type { IncomingMessage } from 'node:http'
 import { join } from 'node:path'
 import { CommandFailure } from '../command-failure.ts'
-import type { RestRequest } from './client.ts'
 import type { ServerAddress } from './find-server.ts'
+import type { RestRequest } from './request.ts'
 
 /** The server said no. */
 export class RestFailure extends CommandFailure {

@@ -12,7 +12,8 @@ import {
   type ResourceId,
   type ResourceType,
 } from '../resource-id.ts'
-import type { DeploymentContext, TemplateReader } from './template.ts'
+import type { DeploymentContext } from './context.ts'
+import type { TemplateReader } from './template-reader.ts'
 
 /** One resource of a template with every expression put in. */
 export interface TemplateResource {

@@ -2,9 +2,10 @@ import { domainToASCII } from 'node:url'
 import { parseIpAddress } from '../../x509/ip-address.ts'
 import { isMatchable } from '../../x509/text.ts'
 import { parseThumbprint } from '../../x509/thumbprint.ts'
+import type { Attributes, AttributeValue } from '../attributes.ts'
 import type { Fields } from '../fields.ts'
 import { bytesOfText } from '../text-bytes.ts'
-import type { Attributes, AttributeValue, ValidationScheme } from '../view.ts'
+import type { ValidationScheme } from '../view.ts'
 import { type ReadContext, readDescription } from './context.ts'
 
 export interface ClientProperties {
