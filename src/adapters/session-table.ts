@@ -10,13 +10,13 @@ import {
   type OpenQuestion,
   type OpenRefusal,
   type OpenSession,
-  type QueueLimits,
   type RouteChange,
-  type SessionOwner,
   type SessionRecord,
   type SessionUid,
   type StoredSubscription,
 } from '../ports/engine.ts'
+import { NamespaceSessions, ownerKey } from './namespace-sessions.ts'
+import { routeChange, type SessionChange, type SessionEntry } from './session-entry.ts'
 import {
   closedRecord,
   discardedRecord,
@@ -28,26 +28,6 @@ import {
   orphanedRecord,
 } from './session-rules.ts'
 import { byCodeUnits, SortedList } from './sorted-list.ts'
-
-/** What is known of a session besides its messages. Never changed in place. */
-export interface SessionEntry {
-  readonly record: SessionRecord
-  readonly limits: QueueLimits
-  /** `memory`: the broker delivers in process and nothing is kept here. */
-  readonly queue: 'memory' | 'stored'
-  /** Only the name is reserved; the state was discarded with its client. */
-  readonly stateless: boolean
-  /** False: it lost its name and only waits until its will was judged. */
-  readonly named: boolean
-  /** Connected to a process that is gone. */
-  readonly abandoned: boolean
-}
-
-/** One entry became another; null: there was none, or there is none any more. */
-export interface SessionChange {
-  readonly before: SessionEntry | null
-  readonly after: SessionEntry | null
-}
 
 export interface SessionTableOptions {
   /** True: sessions that end with their connection have a queue as well, since other nodes must reach it. */
@@ -73,51 +53,6 @@ export interface HowToClose {
 interface Due {
   readonly at: number
   readonly uid: SessionUid
-}
-
-class NamespaceSessions {
-  readonly byClientId = new Map<string, SessionEntry>()
-  readonly order = new SortedList<string>(byCodeUnits)
-  /** Most owners have one session, which is kept without a map. */
-  readonly byOwner = new Map<string, SessionEntry | Map<SessionUid, SessionEntry>>()
-
-  countOf(owner: string): number {
-    const held = this.byOwner.get(owner)
-    if (held === undefined) return 0
-    return held instanceof Map ? held.size : 1
-  }
-
-  sessionsOf(owner: string): Iterable<SessionEntry> {
-    const held = this.byOwner.get(owner)
-    if (held === undefined) return []
-    return held instanceof Map ? held.values() : [held]
-  }
-
-  addTo(owner: string, entry: SessionEntry): void {
-    const held = this.byOwner.get(owner)
-    if (held === undefined) this.byOwner.set(owner, entry)
-    else if (held instanceof Map) held.set(entry.record.uid, entry)
-    else if (held.record.uid === entry.record.uid) this.byOwner.set(owner, entry)
-    else {
-      this.byOwner.set(
-        owner,
-        new Map([
-          [held.record.uid, held],
-          [entry.record.uid, entry],
-        ]),
-      )
-    }
-  }
-
-  removeFrom(owner: string, uid: SessionUid): void {
-    const held = this.byOwner.get(owner)
-    if (held instanceof Map) {
-      held.delete(uid)
-      if (held.size === 0) this.byOwner.delete(owner)
-    } else if (held?.record.uid === uid) {
-      this.byOwner.delete(owner)
-    }
-  }
 }
 
 export const emptyInflight: InflightState = { acknowledged: null, outgoing: [], incoming: [] }
@@ -429,38 +364,6 @@ export class SessionTable {
     sessions.removeFrom(ownerKey(owner), uid)
     if (sessions.byClientId.size === 0) this.#namespaces.delete(namespace)
   }
-}
-
-/** What the topic tries must hear of a change; null: nothing. */
-export function routeChange({ before, after }: SessionChange): RouteChange | null {
-  const was = before !== null && before.queue === 'stored' ? before.record : null
-  const is = after !== null && after.queue === 'stored' ? after.record : null
-  if (is !== null) {
-    const same = was !== null && was.node === is.node && was.subscriptions === is.subscriptions
-    return same ? null : routeOf(is, is.subscriptions)
-  }
-  return was === null ? null : routeOf(was, null)
-}
-
-/** True: whatever messages the session had are gone with this change. */
-export function losesMessages({ before, after }: SessionChange): boolean {
-  if (before === null) return false
-  return after === null || !after.named || (after.stateless && !before.stateless)
-}
-
-function routeOf(record: SessionRecord, subscriptions: readonly StoredSubscription[] | null): RouteChange {
-  return {
-    namespace: record.namespace,
-    session: record.uid,
-    clientId: record.clientId,
-    node: record.node,
-    subscriptions,
-  }
-}
-
-/** The authority is one of a closed set of words without a colon, so two owners never share a key (S28). */
-function ownerKey(owner: SessionOwner): string {
-  return `${owner.authority}:${owner.foldedName}`
 }
 
 function quotaExceeded(

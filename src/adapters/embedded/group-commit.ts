@@ -1,6 +1,6 @@
 import { EngineError, type SessionUid, type StoredSubscription } from '../../ports/engine.ts'
 import { throwLater } from '../callbacks.ts'
-import type { SessionEntry } from '../session-table.ts'
+import type { SessionEntry } from '../session-entry.ts'
 import type { FreeSpace } from './free-space.ts'
 import { numberBytes, uidBytes } from './keys.ts'
 import { encodeOperation } from './records.ts'

@@ -10,7 +10,7 @@ import type {
   StoredPrincipal,
   StoredSubscription,
 } from '../../ports/engine.ts'
-import type { SessionEntry } from '../session-table.ts'
+import type { SessionEntry } from '../session-entry.ts'
 import { codeUnitBytes, isHashed, nameKey, textOfCodeUnitBytes } from './keys.ts'
 
 /**

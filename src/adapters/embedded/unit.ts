@@ -16,7 +16,7 @@ import type {
 } from '../../ports/engine.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
-import { losesMessages, routeChange, type SessionChange } from '../session-table.ts'
+import { losesMessages, routeChange, type SessionChange } from '../session-entry.ts'
 import { BundleWork } from './bodies.ts'
 import { uidBytes } from './keys.ts'
 import { QueueWork } from './queue-work.ts'

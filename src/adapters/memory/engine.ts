@@ -3,7 +3,8 @@ import type { Engine, Fence, NamespaceId, NodeId, Position, RouteChange, Session
 import { Callbacks } from '../callbacks.ts'
 import { LocalCluster } from '../local-cluster.ts'
 import { comparePositions } from '../positions.ts'
-import { routeChange, SessionTable } from '../session-table.ts'
+import { routeChange } from '../session-entry.ts'
+import { SessionTable } from '../session-table.ts'
 
 import { HotTable } from './hot-table.ts'
 import { RegistryTable } from './registry-store.ts'
