@@ -3,6 +3,7 @@ import { finish, inSlices, type Steps } from '../base/steps.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
 import type { Random } from '../ports/random.ts'
+import { applyAll, withEtags } from './apply-changes.ts'
 import {
   type Author,
   addressedNamespace,
@@ -13,10 +14,10 @@ import {
   notFound,
   parentOf,
 } from './change.ts'
-import { deleteChild, putChild, standInChild } from './change-child.ts'
-import { deleteNamespace, putNamespace, regenerateKey, standIn } from './change-namespace.ts'
-import { invalid, type Problem, problemsOf, type RegistryFailure } from './failure.ts'
+import { regenerateKey } from './change-namespace.ts'
+import type { RegistryFailure } from './failure.ts'
 import { type OpenReport, prepareStore } from './format.ts'
+import { type ListOptions, listChildren, listNamespaces, type NamespaceCollection, type Page } from './listing.ts'
 import { LiveView } from './live-view.ts'
 import type { ProfileName } from './profile.ts'
 import { purgeNamespace, unfinishedPurges } from './purge.ts'
@@ -24,17 +25,8 @@ import { childResource, etagOf, namespaceResource, type Resource } from './resou
 import { type ChangeListener, Tellings, ToldChange } from './resource-change.ts'
 import type { CollectionId, ResourceId } from './resource-id.ts'
 import { RevocationLists } from './revocation-lists.ts'
-import { findChild, readStored, recordsBelow, Stage } from './stage.ts'
-import {
-  childPrefix,
-  decodeStored,
-  factsOfKey,
-  keyOf,
-  namespaceKey,
-  namespacePrefix,
-  type StoredChild,
-  type StoredNamespace,
-} from './stored.ts'
+import { findChild, readStored, Stage } from './stage.ts'
+import { factsOfKey, keyOf, nameOfKey, namespaceKey, type StoredChild, type StoredNamespace } from './stored.ts'
 import type { RegistryView } from './view.ts'
 import { type WriteOutcome, Writer } from './writer.ts'
 
@@ -52,26 +44,6 @@ export interface RegistryParts {
   readonly publicRoots?: ReadonlySet<string>
   /** Version of the Unicode tables that names are folded by (S1). */
   readonly unicodeVersion?: string
-}
-
-export interface ListOptions {
-  /** `next` of the page before. */
-  readonly after?: string | null
-  /** Resources of a page. */
-  readonly limit: number
-  readonly where?: (name: string) => boolean
-}
-
-export interface Page {
-  readonly resources: readonly Resource[]
-  /** Null: this is the last page. Stays valid. May be given though the rest of the list holds nothing more. */
-  readonly next: string | null
-}
-
-/** All namespaces of a subscription, or of one of its resource groups. */
-export interface NamespaceCollection {
-  readonly subscriptionId: string
-  readonly resourceGroup: string | null
 }
 
 export interface WriteOptions {
@@ -130,9 +102,6 @@ const purgeRetryMs = 5_000
 /** A plan that resources change under this often is told as it is. */
 const rehearsals = 3
 
-/** At most this many records are looked at for one page of a filtered list: some milliseconds of the event loop. */
-const scanLimit = 1_000
-
 export async function openRegistry(parts: RegistryParts): Promise<Registry> {
   const report = await prepareStore(parts.store, parts.unicodeVersion ?? process.versions.unicode ?? 'unknown')
   const registry = new StoreRegistry(parts, report)
@@ -176,41 +145,8 @@ class StoreRegistry implements Registry {
   }
 
   list(collection: CollectionId | NamespaceCollection, options: ListOptions): Result<Page, RegistryFailure> {
-    if (!('type' in collection)) return ok(this.#listNamespaces(collection, options))
-    const parent = parentOf(this.#store, { ...collection, child: null })
-    if (!parent.ok) return parent
-    const { after, limit, where } = options
-    const prefix = childPrefix(collection.type, parent.value.uid)
-    // `!` lies between the space that ends a name in a key and every character of a name.
-    let start = after === null || after === undefined ? null : `${prefix}${after}!`
-    const resources: Resource[] = []
-    for (let scanned = 0; scanned < scanLimit; ) {
-      const records = this.#store.range(prefix, start, Math.min(512, limit + 1))
-      for (const { key, value, revision } of records) {
-        scanned++
-        const name = nameOfKey(key)
-        if (resources.length === limit) return ok({ resources, next: lastName(start!) })
-        start = key
-        if (where !== undefined && !where(name)) continue
-        resources.push(childResource(decodeStored(value) as StoredChild, parent.value, etagOf(revision)))
-      }
-      if (records.length < Math.min(512, limit + 1)) return ok({ resources, next: null })
-    }
-    return ok({ resources, next: lastName(start!) })
-  }
-
-  #listNamespaces({ subscriptionId, resourceGroup }: NamespaceCollection, { after, limit, where }: ListOptions): Page {
-    const same = (a: string, b: string) => a.toLowerCase() === b.toLowerCase()
-    const all = [...recordsBelow(this.#store, namespacePrefix)]
-      .map(({ value }) => decodeStored(value) as StoredNamespace)
-      .filter((namespace) => same(namespace.subscriptionId, subscriptionId))
-      .filter((namespace) => resourceGroup === null || same(namespace.resourceGroup, resourceGroup))
-      .filter(({ name }) => where?.(name) ?? true)
-      .sort((a, b) => (a.name < b.name ? -1 : 1))
-      .filter(({ name }) => after === null || after === undefined || name > after)
-    const page = all.slice(0, limit)
-    const next = all.length > limit ? page.at(-1)!.name : null
-    return { resources: page.map((namespace) => this.#namespaceResource(namespace)), next }
+    if ('type' in collection) return listChildren(this.#store, collection, options)
+    return ok(listNamespaces(this.#store, collection, options, (namespace) => this.#namespaceResource(namespace)))
   }
 
   async put(id: ResourceId, body: unknown, author: Author, options: WriteOptions = {}) {
@@ -400,75 +336,6 @@ class StoreRegistry implements Registry {
     this.view.apply(changes)
     this.#tellings.tell(told)
   }
-}
-
-function nameOfKey(key: string): string {
-  return key.split(' ')[2] ?? ''
-}
-
-/** Name part of a key, or of a start that was made from one. */
-function lastName(start: string): string {
-  return nameOfKey(start).replace('!', '')
-}
-
-function* applyChange(
-  stage: Stage,
-  change: Change,
-  environment: ChangeEnvironment,
-): Steps<Result<Changed, RegistryFailure>> {
-  const { id } = change
-  if (id.child === null) {
-    return change.kind === 'delete'
-      ? deleteNamespace(stage, change, environment)
-      : putNamespace(stage, change, environment)
-  }
-  const childId = { ...id, child: id.child }
-  return change.kind === 'delete'
-    ? yield* deleteChild(stage, change, childId)
-    : yield* putChild(stage, change, childId, environment)
-}
-
-function standInFor(stage: Stage, change: Exclude<Change, { kind: 'delete' }>, environment: ChangeEnvironment): void {
-  const { id } = change
-  if (id.child === null) standIn(stage, change, environment)
-  else standInChild(stage, { ...id, child: id.child }, environment)
-}
-
-/** Goes on after a failure, so that every problem of the document is told at once. */
-function* applyAll(
-  stage: Stage,
-  changes: readonly Change[],
-  environment: ChangeEnvironment,
-): Steps<Result<readonly Changed[], RegistryFailure>> {
-  const done: Changed[] = []
-  const problems: Problem[] = []
-  for (const change of changes) {
-    const result = yield* applyChange(stage, change, environment)
-    if (result.ok) done.push(result.value)
-    else if (changes.length === 1 && change.label === undefined) return result
-    // The document may be right: it was written for another state of things.
-    else if (result.error.kind === 'etagMismatch') return result
-    else {
-      problems.push(...problemsOf(result.error, change.label ?? ''))
-      if (change.kind !== 'delete') standInFor(stage, change, environment)
-    }
-    yield
-  }
-  return problems.length > 0 ? err(invalid(problems)) : ok(done)
-}
-
-/** What was staged has no revision until it is written. */
-function* withEtags(done: readonly Changed[], outcome: WriteOutcome<unknown>): Steps<readonly Changed[]> {
-  const revision = outcome.kind === 'done' ? outcome.revision : null
-  if (revision === null) return done
-  const etag = etagOf(revision)
-  const written: Changed[] = []
-  for (const changed of done) {
-    const isNew = changed.resource !== null && changed.resource.etag === ''
-    written.push(isNew ? { ...changed, resource: changed.resource.withEtag(etag) } : changed)
-    yield
-  }
-  return written
 }
 
 function settled<Value>(outcome: WriteOutcome<Result<Value, RegistryFailure>>): Result<Value, RegistryFailure> {

@@ -151,6 +151,11 @@ export function purgeKey(namespaceUid: string): string {
 
 export const formatKey = 'format'
 
+/** Of a child's record. */
+export function nameOfKey(key: string): string {
+  return key.split(' ')[2] ?? ''
+}
+
 /** What changed, told by a key alone. */
 export type KeyFacts =
   | { readonly kind: 'namespace'; readonly uid: string }
