@@ -10,7 +10,7 @@ import fastify, {
   type HTTPMethods,
 } from 'fastify'
 import { requestedHost } from '../base/host-header.ts'
-import { plainAddress } from './access/buckets.ts'
+import { plainAddress } from '../base/source-address.ts'
 import { type Admitted, admit, identify } from './access/gate.ts'
 import { armError, tryLater } from './arm/error.ts'
 import { unknownPath } from './arm/unknown-path.ts'

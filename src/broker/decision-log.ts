@@ -1,3 +1,4 @@
+import { sourceOf } from '../base/source-address.ts'
 import type { DecisionFacts } from '../ports/events.ts'
 
 /** A decision with how often it repeated; `record` has id and time of the first of them, and what the last one compared. */
@@ -81,23 +82,11 @@ function keyOf(ring: DecisionRing, record: DecisionFacts): string {
         record.steps.at(-1)?.presented ?? null,
       ])
     case 'refusedUnproven':
-      return JSON.stringify([record.action, record.code, sourceOf(record.remoteAddress), record.certificateFingerprint])
+      return JSON.stringify([
+        record.action,
+        record.code,
+        sourceOf(record.remoteAddress ?? ''),
+        record.certificateFingerprint,
+      ])
   }
-}
-
-/** An IPv6 peer owns a whole /64, so that is one source. */
-export function sourceOf(remoteAddress: string | null): string {
-  if (remoteAddress === null) return ''
-  if (!remoteAddress.includes(':')) return remoteAddress
-  const [head = '', tail] = remoteAddress.split('::')
-  const groups = head === '' ? [] : head.split(':')
-  if (tail !== undefined) {
-    const behind = tail === '' ? 0 : tail.split(':').length
-    while (groups.length < 4 && groups.length < 8 - behind) groups.push('0')
-    if (groups.length < 4 && tail !== '') groups.push(...tail.split(':'))
-  }
-  return `${groups
-    .slice(0, 4)
-    .map((group) => group.replace(/^0+(?=.)/, ''))
-    .join(':')}::/64`
 }

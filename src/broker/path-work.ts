@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
+import { sourceOf } from '../base/source-address.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { Transport } from '../ports/transport.ts'
-import { sourceOf } from './decision-log.ts'
 import { KeyedBuckets } from './token-bucket.ts'
 
 /** Sources and keys remembered; one that is forgotten starts with a full bucket. */

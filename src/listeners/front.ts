@@ -1,7 +1,8 @@
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import { plainAddress } from '../base/source-address.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { ListenerKind } from '../ports/transport.ts'
-import { type AcceptLimiter, plainAddress } from './accept-limiter.ts'
+import type { AcceptLimiter } from './accept-limiter.ts'
 
 /** What every door for MQTT peers is given. */
 export interface DoorOptions {

@@ -1,7 +1,7 @@
 import { type Server, TLSSocket, type TlsOptions } from 'node:tls'
 import { normalizeServerName } from '../base/server-name.ts'
+import { plainAddress, sourceOf } from '../base/source-address.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
-import { plainAddress, sourceOf } from './accept-limiter.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
 import { HandshakePacer } from './handshake-pacer.ts'
 import { readPeerChain } from './peer-chain.ts'

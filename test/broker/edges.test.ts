@@ -2,7 +2,6 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { unixMillis } from '../../src/base/time.ts'
-import { sourceOf } from '../../src/broker/decision-log.ts'
 import { RefusalQueue } from '../../src/broker/refusal-queue.ts'
 import { Router } from '../../src/broker/router.ts'
 import { SessionEntry } from '../../src/broker/session-table.ts'
@@ -288,21 +287,6 @@ test('a namespace that is switched off ends its sessions and accepts nobody', as
   assert.equal(client.take('DISCONNECT').reasonCode, ReasonCode.AdministrativeAction)
   const again = home.open({ name: 'beta' })
   assert.equal((await again.connect()).reasonCode, ReasonCode.NotAuthorized)
-})
-
-test('an IPv6 source is its /64, an IPv4 source its address', () => {
-  for (const [address, source] of [
-    ['192.0.2.7', '192.0.2.7'],
-    ['2001:db8:1:2:3:4:5:6', '2001:db8:1:2::/64'],
-    ['2001:db8:1:2::9', '2001:db8:1:2::/64'],
-    ['2001:0db8:0001:0002::9', '2001:db8:1:2::/64'],
-    ['2001:db8::9', '2001:db8:0:0::/64'],
-    ['::1', '0:0:0:0::/64'],
-    ['fe80::', 'fe80:0:0:0::/64'],
-  ] as const) {
-    assert.equal(sourceOf(address), source, address)
-  }
-  assert.equal(sourceOf(null), '')
 })
 
 test('[S57] at most 10,000 refusals wait', () => {

@@ -51,18 +51,3 @@ export class Buckets {
     return known
   }
 }
-
-/** IPv4 in an IPv6 socket is IPv4; a zone says nothing to others. */
-export function plainAddress(address: string): string {
-  return /^::ffff:(\d{1,3}(?:\.\d{1,3}){3})$/i.exec(address)?.[1] ?? address.replace(/%.*$/, '')
-}
-
-/** An IPv6 peer owns a whole /64, so that is one source. */
-export function sourceOf(plain: string): string {
-  if (!plain.includes(':')) return plain
-  const [head = '', tail] = plain.toLowerCase().split('::')
-  const groups = head === '' ? [] : head.split(':')
-  const after = tail === undefined || tail === '' ? [] : tail.split(':')
-  while (tail !== undefined && groups.length + after.length < 8) groups.push('0')
-  return `${[...groups, ...after].slice(0, 4).join(':')}::/64`
-}

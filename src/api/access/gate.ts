@@ -1,10 +1,10 @@
 import { err, ok, type Result } from '../../base/result.ts'
+import { sourceOf } from '../../base/source-address.ts'
 import { readApiVersion } from '../arm/api-version.ts'
 import { armError, tryLater } from '../arm/error.ts'
 import { audit } from '../audit.ts'
 import type { House } from '../house.ts'
 import type { Answer, Call, Query, Route } from '../route.ts'
-import { sourceOf } from './buckets.ts'
 import { type Caller, may, mayInPart } from './caller.ts'
 import { formatScope } from './role.ts'
 

@@ -1,6 +1,6 @@
+import { sourceOf } from '../../base/source-address.ts'
 import { audit } from '../audit.ts'
 import { type Answer, type Call, json, type Route } from '../route.ts'
-import { sourceOf } from './buckets.ts'
 
 /**
  * The part of an OAuth 2.0 server that `@azure/identity` and az need: client credentials (RFC 6749 4.4) against a short-lived
