@@ -72,13 +72,7 @@ export function authenticate(
   view: NamespaceView,
   context: AuthenticationContext,
 ): Authentication {
-  const decided: Case = {
-    leaf: readLeaf(evidence, context.verdicts ?? null),
-    evidence,
-    view,
-    context,
-    trail: new Trail(),
-  }
+  const decided = beginCase(evidence, view, context)
   const route = chooseRoute(evidence, view, decided.leaf, decided.trail)
   switch (route.kind) {
     case 'registryClient':
@@ -102,13 +96,7 @@ export function verify(
   view: NamespaceView,
   context: AuthenticationContext,
 ): Authentication {
-  const decided: Case = {
-    leaf: readLeaf(evidence, context.verdicts ?? null),
-    evidence,
-    view,
-    context,
-    trail: new Trail(),
-  }
+  const decided = beginCase(evidence, view, context)
   if (principal.kind === 'registryClient' && decided.leaf.kind !== 'none') traceLeaf(decided.leaf, decided.trail)
   decided.trail.named(principal.authenticationName, null)
   if (principal.kind !== 'registryClient') return judgeDynamicPrincipal(principal, decided)
@@ -118,6 +106,10 @@ export function verify(
     return refuse(decided, 'clientNotFound')
   }
   return judgeRegistryClient(client, decided)
+}
+
+function beginCase(evidence: ConnectEvidence, view: NamespaceView, context: AuthenticationContext): Case {
+  return { leaf: readLeaf(evidence, context.verdicts ?? null), evidence, view, context, trail: new Trail() }
 }
 
 /** A verified token or an answered webhook, or why there is none. */

@@ -1,4 +1,5 @@
-import type { Authentication, DecisionCode, Explanation } from '../auth/decision.ts'
+import type { Denied } from '../auth/authorize.ts'
+import type { Accepted, DecisionCode, Explanation, Refused } from '../auth/decision.ts'
 import { printable } from '../auth/printable.ts'
 import { recordedClientId, recordedUsername } from '../auth/secrets.ts'
 import type { DecisionFacts, DecisionStep, Events } from '../ports/events.ts'
@@ -13,6 +14,14 @@ import type { Turn } from './turn.ts'
 /** The peer that a decision is about. */
 export interface DecidedPeer extends PeerFacts {
   readonly namespace: Namespace | null
+}
+
+/** A session of which something was decided. */
+interface JudgedSession {
+  readonly namespace: Namespace
+  readonly peer: PeerFacts
+  /** Of CONNECT, or of the last judgement. */
+  readonly acceptance: Accepted
 }
 
 export interface RefusalFacts {
@@ -49,7 +58,7 @@ export class DecisionRecorder {
     return this.#stray.recent(limit)
   }
 
-  accepted(peer: DecidedPeer, accepted: Extract<Authentication, { outcome: 'accepted' }>): void {
+  accepted(peer: DecidedPeer, accepted: Accepted): void {
     this.#add('accepted', peer, {
       action: 'connect',
       outcome: 'accepted',
@@ -71,6 +80,20 @@ export class DecisionRecorder {
       steps: refusal.steps,
       explanation: refusal.explanation,
     })
+  }
+
+  /** A connected client that asked for a topic that is not its right. */
+  topicDenied({ namespace, peer, acceptance }: JudgedSession, action: 'publish' | 'subscribe', denied: Denied): void {
+    const { code, remedy, steps } = denied
+    const { explanation, method } = acceptance
+    this.refused({ namespace, ...peer }, { action, code, remedy, steps, proven: true, explanation, method })
+  }
+
+  /** A session that is judged again and lost. */
+  sessionRefused({ namespace, peer, acceptance }: JudgedSession, { code, remedy, explanation }: Refused): void {
+    const { method } = acceptance
+    const { steps } = explanation
+    this.refused({ namespace, ...peer }, { action: 'session', code, remedy, steps, proven: true, explanation, method })
   }
 
   handshakeFailed(failure: HandshakeFailure, namespace: Namespace | null, remedy: string): void {

@@ -1,4 +1,4 @@
-import { authorize } from '../auth/authorize.ts'
+import { authorize, type Denied } from '../auth/authorize.ts'
 import { assert } from '../base/assert.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
@@ -11,7 +11,7 @@ import { HeldMessages } from './held-messages.ts'
 import { type LimitFault, overLimit } from './message-limits.ts'
 import type { PublishOrigin } from './publish.ts'
 import { PublishRun } from './publish-run.ts'
-import { type Denied, PublishTopics } from './publish-topics.ts'
+import { PublishTopics } from './publish-topics.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
 import { encodeStoredMessage, type Publisher, readStoredMessage, readStoredPublish } from './stored-message.ts'
@@ -293,20 +293,8 @@ export class IncomingPublish implements PublishOrigin {
   }
 
   #record(denied: Denied): void {
-    const { namespace } = this.#session
-    namespace.counters.deniedPublishes++
-    this.#core.decisions.refused(
-      { namespace, ...this.#session.peer },
-      {
-        action: 'publish',
-        code: denied.code,
-        remedy: denied.remedy,
-        steps: denied.steps,
-        proven: true,
-        explanation: this.#session.acceptance.explanation,
-        method: this.#session.acceptance.method,
-      },
-    )
+    this.#session.namespace.counters.deniedPublishes++
+    this.#core.decisions.topicDenied(this.#session, 'publish', denied)
   }
 
   #refuseOverLimit({ limit, reasonCode, detail }: LimitFault): void {

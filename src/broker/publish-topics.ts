@@ -1,4 +1,4 @@
-import { authorize } from '../auth/authorize.ts'
+import { authorize, type Denied } from '../auth/authorize.ts'
 import { areCurrent } from '../auth/rights.ts'
 import type { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
@@ -8,8 +8,6 @@ import type { Core } from './core.ts'
 import { type LimitFault, topicFault } from './message-limits.ts'
 import type { OnlineSession } from './session.ts'
 import { TopicMemory, TopicSlot } from './topic-memory.ts'
-
-export type Denied = Extract<ReturnType<typeof authorize>, { outcome: 'denied' }>
 
 /** The topics that one connection publishes to: found by their bytes or their alias, parsed once, judged on every use. */
 export class PublishTopics {

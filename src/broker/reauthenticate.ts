@@ -61,18 +61,7 @@ async function reauthenticate(connection: Peer, session: OnlineSession, data: Ui
     return
   }
   if (judged.outcome === 'refused') {
-    core.decisions.refused(
-      { namespace, ...session.peer },
-      {
-        action: 'session',
-        code: judged.code,
-        remedy: judged.remedy,
-        steps: judged.explanation.steps,
-        proven: true,
-        explanation: judged.explanation,
-        method: session.acceptance.method,
-      },
-    )
+    core.decisions.sessionRefused(session, judged)
   }
   connection.end({
     reason: 'ClientAuthenticationError',

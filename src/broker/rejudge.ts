@@ -341,18 +341,7 @@ export class Rejudge implements Resumable {
       this.#judgeRights(session.entry, namespace)
       return
     }
-    core.decisions.refused(
-      { namespace, ...session.peer },
-      {
-        action: 'session',
-        code: judged.code,
-        remedy: judged.remedy,
-        steps: judged.explanation.steps,
-        proven: true,
-        explanation: judged.explanation,
-        method: session.acceptance.method,
-      },
-    )
+    core.decisions.sessionRefused(session, judged)
     // What is stored of it must not go on collecting what is no longer its right (S34).
     const rights = core.rights.rightsOf(session.principal, namespace.view)
     const mayKeep = grantsOf(rights, session.subscriptions.values(), null) !== null

@@ -130,18 +130,7 @@ function judge(
   const authorization = authorize(core.rights.rightsOf(principal, namespace.view), 'subscribe', topicFilter)
   if (authorization.outcome === 'denied') {
     namespace.counters.deniedSubscribes++
-    core.decisions.refused(
-      { namespace, ...session.peer },
-      {
-        action: 'subscribe',
-        code: authorization.code,
-        remedy: authorization.remedy,
-        steps: authorization.steps,
-        proven: true,
-        explanation: session.acceptance.explanation,
-        method: session.acceptance.method,
-      },
-    )
+    core.decisions.topicDenied(session, 'subscribe', authorization)
     return { kind: 'refused', reasonCode: ReasonCode.NotAuthorized }
   }
   const isNew = !subscriptions.has(request.topicFilter)

@@ -6,12 +6,10 @@ import { type AlgorithmIdentifier, readAlgorithmIdentifier } from './algorithm-i
 import { constructed, DerReader, primitive } from './der.ts'
 import { type DistinguishedName, readDistinguishedName } from './distinguished-name.ts'
 import { type Extensions, noExtensions, readExtensions } from './extensions.ts'
-import type { GeneralName } from './general-name.ts'
-import type { NameConstraints } from './name-constraints.ts'
 import { importPublicKey, type PublicKeyFacts, readPublicKeyInfo } from './public-key.ts'
 
 /** A certificate read strictly from DER (RFC 5280 4.1). Immutable; holds views into `der`, which is its own copy. */
-export interface Certificate {
+export interface Certificate extends Extensions {
   readonly der: Uint8Array
   readonly tbsCertificate: Uint8Array
   readonly version: 1 | 3
@@ -30,19 +28,6 @@ export interface Certificate {
   readonly publicKey: KeyObject | null
   readonly signatureAlgorithm: AlgorithmIdentifier
   readonly signature: Uint8Array
-  readonly basicConstraints: { readonly cA: boolean; readonly pathLenConstraint: number | null } | null
-  /** Bit names of RFC 5280 4.2.1.3; null when the extension is absent. */
-  readonly keyUsage: ReadonlySet<string> | null
-  /** Dotted OIDs; null when the extension is absent. */
-  readonly extendedKeyUsage: readonly string[] | null
-  /** In certificate order; empty when the extension is absent. */
-  readonly subjectAltNames: readonly GeneralName[]
-  readonly subjectAltNameCritical: boolean
-  readonly nameConstraints: NameConstraints | null
-  readonly subjectKeyIdentifier: Uint8Array | null
-  readonly authorityKeyIdentifier: Uint8Array | null
-  /** OIDs of critical extensions that we do not process: whoever relies on this certificate must refuse it (RFC 5280 4.2). */
-  readonly unknownCriticalExtensions: readonly string[]
   /** 64 lower-case hexadecimal digits over `der`. */
   readonly sha256: string
 }

@@ -35,15 +35,20 @@ export const keyUsageNames = [
 ] as const
 export type KeyUsageName = (typeof keyUsageNames)[number]
 
+/** What the extensions of a certificate say. */
 export interface Extensions {
   readonly basicConstraints: { readonly cA: boolean; readonly pathLenConstraint: number | null } | null
+  /** Bit names of RFC 5280 4.2.1.3; null when the extension is absent. */
   readonly keyUsage: ReadonlySet<string> | null
+  /** Dotted OIDs; null when the extension is absent. */
   readonly extendedKeyUsage: readonly string[] | null
+  /** In certificate order; empty when the extension is absent. */
   readonly subjectAltNames: readonly GeneralName[]
   readonly subjectAltNameCritical: boolean
   readonly nameConstraints: NameConstraints | null
   readonly subjectKeyIdentifier: Uint8Array | null
   readonly authorityKeyIdentifier: Uint8Array | null
+  /** OIDs of critical extensions that we do not process: whoever relies on this certificate must refuse it (RFC 5280 4.2). */
   readonly unknownCriticalExtensions: readonly string[]
 }
 
