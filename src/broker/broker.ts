@@ -147,7 +147,7 @@ function build(
   onEmpty: () => void,
 ): ConnectionServices {
   const turn = new Turn(clock)
-  const namespaces = new Namespaces(registry.view, settings, clock, log)
+  const namespaces = new Namespaces(registry.view, settings, clock, log, engine.queue)
   const commits = new Commits(engine.hot, turn, clock, random.uid(), {
     onOverflow: (uid, dropped, ended) => {
       for (const namespace of namespaces.all()) {

@@ -144,6 +144,11 @@ export class IncomingPublish implements PublishOrigin {
       this.#refuse(ReasonCode.QuotaExceeded, 'the store takes nothing new', 'ServerError')
       return
     }
+    if (qos > 0 && slot.route.storedQoS > 0 && !session.namespace.queuedBytes.hasRoomFor(end - start)) {
+      session.namespace.limitBites('maximumNamespaceQueuedBytes')
+      this.#refuse(ReasonCode.QuotaExceeded, 'the queues of the namespace are full', 'QuotaExceeded')
+      return
+    }
     if (qos === 2) {
       if (this.#held.hasRoomFor(end - start, session.namespace.limits)) this.#hold(slot)
       else {

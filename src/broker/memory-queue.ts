@@ -1,5 +1,6 @@
 import type { UnixMillis } from '../base/time.ts'
 import type { QueueLimits } from '../ports/engine.ts'
+import type { QueuedBytes } from './queued-bytes.ts'
 import type { SharedCopy } from './shared-subscription.ts'
 
 /** A PUBLISH in the form of one subscriber that has to wait: the identifier is not yet in it. */
@@ -24,10 +25,13 @@ export class MemoryQueue {
   #first = 0
   #bytes = 0
   readonly #limits: QueueLimits
+  /** Of the namespace. */
+  readonly #all: QueuedBytes
   dropped = 0
 
-  constructor(limits: QueueLimits) {
+  constructor(limits: QueueLimits, all: QueuedBytes) {
     this.#limits = limits
+    this.#all = all
   }
 
   get length(): number {
@@ -41,14 +45,36 @@ export class MemoryQueue {
   /** @returns false when the queue is full and its rule is to end the session */
   push(message: WaitingMessage): boolean {
     const { maximumMessages, maximumBytes, overflow } = this.#limits
-    while (this.length > 0 && (this.length >= maximumMessages || this.#bytes + message.frame.length > maximumBytes)) {
+    const { length } = message.frame
+    while (this.length > 0 && (this.length >= maximumMessages || this.#bytes + length > maximumBytes)) {
       if (overflow === 'endSession') return false
-      this.shift()
+      this.#dropFirst()
+    }
+    if (!this.#all.hasRoomFor(length) && (overflow === 'endSession' || !this.#makesRoomFor(length))) {
       this.dropped++
+      return overflow === 'dropOldest'
     }
     this.#messages.push(message)
-    this.#bytes += message.frame.length
+    this.#count(length)
     return true
+  }
+
+  /** Where others fill the namespace, a queue may hold as much as it does and no more. */
+  #makesRoomFor(bytes: number): boolean {
+    const room = this.#bytes - bytes
+    if (room < 0) return false
+    while (this.#bytes > room) this.#dropFirst()
+    return true
+  }
+
+  #dropFirst(): void {
+    this.shift()
+    this.dropped++
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#all.inMemory += bytes
   }
 
   peek(): WaitingMessage | null {
@@ -59,7 +85,7 @@ export class MemoryQueue {
     const message = this.#messages[this.#first] ?? null
     if (message === null) return null
     this.#messages[this.#first++] = null
-    this.#bytes -= message.frame.length
+    this.#count(-message.frame.length)
     if (this.#first === this.#messages.length) {
       this.#messages = []
       this.#first = 0

@@ -7,6 +7,7 @@ import { DecisionLog } from './decision-log.ts'
 import { HeldRights } from './held-rights.ts'
 import { LimitHits, type LimitName } from './limit-hits.ts'
 import { NamespaceRates } from './namespace-rates.ts'
+import { QueuedBytes } from './queued-bytes.ts'
 import { RetainedTopics } from './retained-topics.ts'
 import { Router } from './router.ts'
 import { type SessionEntry, SessionTable } from './session-table.ts'
@@ -46,6 +47,7 @@ export class Namespace {
   readonly decisions: DecisionLog
   readonly decided = new DecisionTally()
   readonly limitHits: LimitHits
+  readonly queuedBytes: QueuedBytes
   rates: NamespaceRates
   /** Open ones, those before CONNECT included. */
   connections = 0
@@ -73,12 +75,14 @@ export class Namespace {
    */
   registryStamp = 0
 
-  constructor(view: NamespaceView, clock: Clock, log: Log) {
+  /** @param storedBytes what its queues in the store hold */
+  constructor(view: NamespaceView, clock: Clock, log: Log, storedBytes: () => number) {
     this.id = view.id
     this.#view = view
     this.#limits = view.limits
     this.rates = new NamespaceRates(view.limits, clock.monotonicMs())
     this.limitHits = new LimitHits(clock, log)
+    this.queuedBytes = new QueuedBytes(storedBytes, () => this.#limits.maximumNamespaceQueuedBytes)
     this.decisions = new DecisionLog(view.limits.decisionsKept)
   }
 

@@ -1,5 +1,5 @@
 import type { Clock } from '../ports/clock.ts'
-import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceId, Queue } from '../ports/engine.ts'
 import type { Log } from '../ports/log.ts'
 import type { NamespaceView, RegistryView } from '../registry/view.ts'
 import { Namespace } from './namespace.ts'
@@ -29,9 +29,11 @@ export class Namespaces {
   readonly #settings: BrokerSettings
   readonly #clock: Clock
   readonly #log: Log
+  readonly #queue: Queue
   readonly #byId = new Map<NamespaceId, Namespace>()
 
-  constructor(view: RegistryView, settings: BrokerSettings, clock: Clock, log: Log) {
+  constructor(view: RegistryView, settings: BrokerSettings, clock: Clock, log: Log, queue: Queue) {
+    this.#queue = queue
     this.#clock = clock
     this.#log = log
     this.#view = view
@@ -56,7 +58,7 @@ export class Namespaces {
   }
 
   #open(view: NamespaceView): Namespace {
-    const namespace = new Namespace(view, this.#clock, this.#log)
+    const namespace = new Namespace(view, this.#clock, this.#log, () => this.#queue.bytesOf(view.id))
     this.#byId.set(view.id, namespace)
     return namespace
   }

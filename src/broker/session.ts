@@ -149,11 +149,14 @@ export class OnlineSession {
       Math.min(facts.receiveMaximum, limits.maximumOutboundInflightMessages),
       limits.maximumOutboundInflightBytes,
     )
-    this.queue = new MemoryQueue({
-      maximumMessages: limits.maximumQueuedMessages,
-      maximumBytes: limits.maximumQueuedBytes,
-      overflow: limits.queueOverflow,
-    })
+    this.queue = new MemoryQueue(
+      {
+        maximumMessages: limits.maximumQueuedMessages,
+        maximumBytes: limits.maximumQueuedBytes,
+        overflow: limits.queueOverflow,
+      },
+      facts.namespace.queuedBytes,
+    )
   }
 
   /** Its messages are counted or written one by one, so they cannot be copied as a run. */
@@ -292,11 +295,13 @@ export class OnlineSession {
     const frame = Buffer.from(forms.arena.bytes.subarray(forms.start, forms.end))
     const identifierAt = forms.identifierAt - forms.start
     const expiryAt = expiresAt !== null && this.version === 5 ? expiryOffset(frame, identifierAt) : 0
-    const dropped = this.queue.dropped
+    const { dropped } = this.queue
+    const { queuedBytes } = this.namespace
+    const isFull = !queuedBytes.hasRoomFor(frame.length)
     const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt, shared })
     if (this.queue.dropped > dropped) {
       this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
-      this.namespace.limitBites('maximumQueuedMessages')
+      this.namespace.limitBites(isFull ? 'maximumNamespaceQueuedBytes' : 'maximumQueuedMessages')
     }
     if (!fits) this.link.onSessionOverflow()
   }

@@ -409,6 +409,11 @@ export interface Queue {
    */
   tail(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop
   size(session: SessionUid): { readonly messages: number; readonly bytes: number }
+  /**
+   * Bytes of all queues of a namespace, at least as many as their sizes come to: where messages are removed together, or
+   * after their session, they count until they are removed.
+   */
+  bytesOf(namespace: NamespaceId): number
 }
 
 export interface RetainedRecord {

@@ -247,6 +247,15 @@ const flow = {
     'Bytes that wait for an offline session.',
     support,
   ),
+  maximumNamespaceQueuedBytes: perUnit(
+    bytes(
+      10_240 * mebibyte,
+      16_384 * mebibyte,
+      [1_024, 1_000 * large],
+      'Bytes that wait in all queues of the namespace; above, what would be queued for a session that is stored is refused.',
+      silent,
+    ),
+  ),
   queueOverflow: choice(
     ['dropOldest', 'endSession'],
     'endSession',

@@ -89,6 +89,74 @@ test('[S56] subscriptions, retained bytes and queued bytes', async () => {
   }
 })
 
+test('[S56] all queues of a namespace together: a publisher is told, nothing that was acknowledged is lost', async () => {
+  const home = neighbours({ maximumNamespaceQueuedBytes: 3_500 })
+  for (const [door, most] of [
+    [full, 100],
+    [free, 1],
+  ] as const) {
+    for (const name of ['alpha', 'gamma']) {
+      const reader = await home.connect(door({ name, ...kept }))
+      await reader.subscribe('open/#', { qos: 1 })
+      reader.send({ type: 'DISCONNECT', reasonCode: 0, properties: {} })
+      await home.settle()
+    }
+    const publisher = await home.connect(door({ name: 'beta' }))
+    const codes: number[] = []
+    for (let i = 0; i < Math.min(most, 5); i++) {
+      publisher.publish('open/a', 'x'.repeat(1_000), { qos: 1 })
+      await home.settle()
+      codes.push(publisher.take('PUBACK').reasonCode)
+    }
+    const { Success, QuotaExceeded } = ReasonCode
+    const expected = most === 1 ? [Success] : [Success, Success, QuotaExceeded, QuotaExceeded, QuotaExceeded]
+    assert.deepEqual(codes, expected, 'two messages in two queues are four thousand bytes')
+    publisher.publish('open/a', 'x', { qos: 0 })
+    await home.settle()
+    assert.equal(publisher.peer.ended, null, 'what is not queued is not refused')
+  }
+  const old = await home.connect(full({ name: 'beta', version: 4, clientId: 'old' }))
+  old.publish('open/a', 'x', { qos: 1 })
+  await home.settle()
+  assert.ok(old.peer.ended !== null, 'MQTT 3.1.1 has no word for it')
+  const reader = await home.connect(full({ name: 'alpha', ...kept }))
+  await home.settle()
+  const waited = reader.publishes()
+  assert.equal(waited.length, 2)
+  for (const { packetIdentifier } of waited) {
+    reader.send({ type: 'PUBACK', packetIdentifier: packetIdentifier ?? 0, reasonCode: 0, properties: {} })
+  }
+  await home.pass(1_000)
+  const again = await home.connect(full({ name: 'beta', clientId: 'again' }))
+  again.publish('open/a', 'x', { qos: 1 })
+  await home.settle()
+  assert.equal(again.take('PUBACK').reasonCode, ReasonCode.Success, 'there is room again')
+})
+
+test('[S56] queues in memory count too: each keeps what it has, and a slow one makes no room at the cost of others', async () => {
+  const home = neighbours({ maximumNamespaceQueuedBytes: 5_000, maximumOutboundInflightMessages: 1 })
+  const [one, two] = [await home.connect(full()), await home.connect(full({ name: 'gamma' }))]
+  await one.subscribe('open/a', { qos: 1 })
+  await two.subscribe('open/b', { qos: 1 })
+  const publisher = await home.connect(full({ name: 'beta' }))
+  for (const topic of ['open/a', 'open/b']) {
+    for (let i = 0; i < 8; i++) publisher.publish(topic, `${i}${'x'.repeat(999)}`, { qos: 1 })
+    await home.settle()
+  }
+  const { namespaces } = home.broker.operations.stats()
+  const hits = Object.fromEntries(namespaces[0]?.limitHits ?? [])
+  assert.ok((hits['maximumNamespaceQueuedBytes'] ?? 0) > 0)
+  assert.ok((await home.broker.operations.queued(namespaceId(home, 0))).bytes <= 5_000)
+  assert.equal(one.take('PUBLISH').payload[0], 0x30)
+  for (const client of [one, two]) client.peer.close()
+  await home.settle()
+  const late = await home.connect(full({ name: 'gamma' }))
+  await late.subscribe('open/b', { qos: 1 })
+  for (let i = 0; i < 5; i++) publisher.publish('open/b', 'x'.repeat(1_000), { qos: 1 })
+  await home.settle()
+  assert.ok((await home.broker.operations.queued(namespaceId(home, 0))).bytes >= 4_000, 'who leaves gives room back')
+})
+
 test('[S56] decisions: a flood in one namespace pushes out nothing of the other', async () => {
   const home = neighbours({ decisionsKept: 10 })
   await home.connect(free())

@@ -230,6 +230,7 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
           const { messages, bytes } = isReachable(session) ? store.queues.stateOf(session) : empty
           return { messages, bytes }
         }),
+      bytesOf: (namespace) => read(() => store.queuedBytes.of(namespace)),
     },
     retained: {
       topics: (callback) =>

@@ -5,7 +5,7 @@ import type { FreeSpace } from './free-space.ts'
 import { numberBytes, uidBytes } from './keys.ts'
 import { encodeOperation } from './records.ts'
 import { encodeSession, encodeSubscription, subscriptionKey } from './session-records.ts'
-import { revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
+import { queuedKey, revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
 import { Unit } from './unit.ts'
 
 interface Job {
@@ -194,6 +194,7 @@ export class GroupCommit {
     if (!isShown) for (const change of unit.changes) store.sessions.apply(change)
     for (const queue of unit.queues.values()) store.queues.setState(queue.uid, queue.state())
     for (const uid of unit.lost) store.queues.forget(uid)
+    for (const [namespace, bytes] of unit.queuedBytes) store.queuedBytes.add(namespace, bytes)
     for (const { opId, mark, result } of unit.operations) store.operations.remember(opId, mark, result)
     for (const effect of unit.effects) {
       try {
@@ -209,6 +210,7 @@ export class GroupCommit {
 function seal(unit: Unit, store: Store): void {
   unit.sealMessages()
   sealSessions(unit, store)
+  sealQueuedBytes(unit, store)
   sealOperations(unit, store)
   const { meta } = store.tables
   if (unit.revision !== store.revision) unit.writes.put(meta, revisionKey, numberBytes(Number(unit.revision)))
@@ -237,6 +239,16 @@ function sealSessions(unit: Unit, store: Store): void {
     const will = unit.wills.get(uid)
     if (after?.record.will != null && will !== undefined) unit.writes.put(wills, key, will)
     else if (after?.record.will == null && before?.record.will != null) unit.writes.remove(wills, key)
+  }
+}
+
+/** So that nobody has to look through all queues after a start. */
+function sealQueuedBytes({ queuedBytes, writes }: Unit, store: Store): void {
+  for (const [namespace, grown] of queuedBytes) {
+    if (grown === 0) continue
+    const bytes = store.queuedBytes.of(namespace) + grown
+    if (bytes > 0) writes.put(store.tables.meta, queuedKey(namespace), numberBytes(bytes))
+    else writes.remove(store.tables.meta, queuedKey(namespace))
   }
 }
 

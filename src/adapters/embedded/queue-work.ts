@@ -28,6 +28,8 @@ export interface QueueServices {
   readonly reader: QueueReader
   readonly writes: Writes
   readonly bundles: BundleWork
+  /** Bytes of chunks that are put, and less than none of those that are removed. */
+  readonly count: (bytes: number) => void
 }
 
 interface Live {
@@ -215,8 +217,9 @@ export class QueueWork {
 
   /** What is left goes to the store. */
   seal(): void {
-    const { tables, writes } = this.#services
+    const { tables, writes, count } = this.#services
     for (const chunk of this.#fresh) {
+      count(chunk.bytes)
       const value = writes.allocate(chunk.encodedBytes)
       chunk.encode(value)
       writes.put(tables.queue, queueKey(this.#prefix, chunk.entry, chunk.first), value)
@@ -339,13 +342,14 @@ export class QueueWork {
 
   /** The chunk goes with its bodies; its messages are counted out already. */
   #discard(chunk: ChunkHead): void {
-    const { tables, writes, bundles } = this.#services
+    const { tables, writes, bundles, count } = this.#services
     for (const bundle of chunk.bundles) bundles.release(bundle)
     if (this.#holes > 0) this.#forgetHoles(chunk)
     if (chunk instanceof ChunkBuilder) {
       this.#fresh.splice(this.#fresh.indexOf(chunk), 1)
       return
     }
+    count(-chunk.bytes)
     writes.remove(tables.queue, queueKey(this.#prefix, chunk.entry, chunk.first))
     const number = this.#front.indexOf(chunk)
     if (number === 0) this.#front.shift()

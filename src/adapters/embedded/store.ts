@@ -1,5 +1,6 @@
 import {
   EngineError,
+  type NamespaceId,
   type RegistryChange,
   type RetainedTopic,
   type Revision,
@@ -9,11 +10,12 @@ import {
 } from '../../ports/engine.ts'
 import { Callbacks } from '../callbacks.ts'
 import { OperationIds } from '../operation-ids.ts'
+import { QueuedBytes } from '../queued-bytes.ts'
 import type { SessionChange, SessionEntry } from '../session-entry.ts'
 import { SessionTable } from '../session-table.ts'
 import { Tails } from '../tails.ts'
 import type { Table, Tables } from './database.ts'
-import { readNumber } from './keys.ts'
+import { behind, readNumber } from './keys.ts'
 import { QueueReader } from './queues.ts'
 import { decodeOperation } from './records.ts'
 import { RegistryReader } from './registry.ts'
@@ -22,6 +24,13 @@ import { bodyElsewhere, decodeSubscription, type OrderedSubscription, SessionRea
 
 export const sequenceKey = Buffer.from('sequence')
 export const revisionKey = Buffer.from('revision')
+
+const queuedPrefix = 'queued '
+
+/** Of the bytes in the queues of a namespace. */
+export function queuedKey(namespace: string): Buffer {
+  return Buffer.from(queuedPrefix + namespace)
+}
 
 /** A transaction that is being put together, as what it changes sees it. */
 export interface OpenUnit {
@@ -39,6 +48,7 @@ export class Store {
   readonly retained: RetainedReader
   readonly registry: RegistryReader
   readonly operations = new OperationIds()
+  readonly queuedBytes = new QueuedBytes()
   /** Keys of the operations on disk, oldest first; those before the head are forgotten. */
   operationKeys: number[] = []
   operationHead = 0
@@ -78,6 +88,10 @@ export class Store {
     const revision = meta.getBinary(revisionKey)
     if (sequence !== undefined) this.sequence = readNumber(sequence, 0)
     if (revision !== undefined) this.revision = BigInt(readNumber(revision, 0)) as Revision
+    for (const { key, value } of meta.getRange({ start: queuedKey(''), end: behind(queuedKey('')) })) {
+      const namespace = (key as Buffer).toString().slice(queuedPrefix.length) as NamespaceId
+      this.queuedBytes.set(namespace, readNumber(value as Buffer, 0))
+    }
     const reader = new SessionReader()
     const entries: SessionEntry[] = []
     const held = new SubscriptionWalk(this.tables.subscriptions)

@@ -1,4 +1,4 @@
-import type { SessionUid } from '../../ports/engine.ts'
+import type { NamespaceId, SessionUid } from '../../ports/engine.ts'
 import { decodeHead } from './chunks.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { behind } from './keys.ts'
@@ -61,13 +61,16 @@ export class Sweeper {
   /** False: nothing is left. */
   #step(unit: Unit): boolean {
     const { garbage, queue, holes, outgoing, incoming, cursors } = this.#store.tables
-    const next = [...garbage.getKeys({ limit: 1 })][0]
+    const next = [...garbage.getRange({ limit: 1 })][0]
     if (next === undefined) return false
-    const prefix = Buffer.from(next)
+    const prefix = Buffer.from(next.key)
+    const namespace = next.value.toString() as NamespaceId
     const range = { start: prefix, end: behind(prefix), limit: stepSize }
     let removed = 0
     for (const { key, value } of queue.getRange(range)) {
-      for (const bundle of decodeHead(key as Buffer, value as Buffer).bundles) unit.bundles.release(bundle)
+      const { bundles, bytes } = decodeHead(key as Buffer, value as Buffer)
+      for (const bundle of bundles) unit.bundles.release(bundle)
+      unit.countQueued(namespace, -bytes)
       unit.writes.remove(queue, Buffer.from(key))
       removed++
     }

@@ -12,6 +12,7 @@ import type {
   RegistryWrite,
   RetainChange,
   Revision,
+  SessionRecord,
   SessionUid,
 } from '../../ports/engine.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
@@ -40,6 +41,8 @@ export class Unit {
   readonly wills = new Map<SessionUid, Uint8Array>()
   readonly operations: { readonly opId: string; readonly mark: string; readonly result: CommitResult }[] = []
   readonly bundles: BundleWork
+  /** How many bytes the queues of a namespace grow by, or shrink. */
+  readonly queuedBytes = new Map<NamespaceId, number>()
   sequence: number
   revision: Revision
   readonly #store: Store
@@ -105,15 +108,15 @@ export class Unit {
     if (before === null && after?.queue === 'stored') {
       this.effects.push(() => this.#store.queues.begin(after.record.uid))
     }
-    if (change.before?.queue === 'stored' && losesMessages(change)) this.#lose(change.before.record.uid)
+    if (change.before?.queue === 'stored' && losesMessages(change)) this.#lose(change.before.record)
   }
 
   /** The queue is unreachable from here on; its entries are removed little by little. */
-  #lose(uid: SessionUid): void {
+  #lose({ uid, namespace }: SessionRecord): void {
     this.queues.get(uid)?.abandon()
     this.queues.delete(uid)
     this.lost.add(uid)
-    this.writes.put(this.#store.tables.garbage, uidBytes(uid), mark)
+    this.writes.put(this.#store.tables.garbage, uidBytes(uid), Buffer.from(namespace))
   }
 
   // ------------------------------------------------------------------------------------------------ messages
@@ -122,9 +125,22 @@ export class Unit {
     const known = this.queues.get(uid)
     if (known !== undefined) return known
     const { tables, queues: reader } = this.#store
-    const work = new QueueWork(uid, { tables, reader, writes: this.writes, bundles: this.bundles })
+    const namespace = this.#store.sessions.get(uid)?.record.namespace
+    const work = new QueueWork(uid, {
+      tables,
+      reader,
+      writes: this.writes,
+      bundles: this.bundles,
+      count: (bytes) => {
+        if (namespace !== undefined) this.countQueued(namespace, bytes)
+      },
+    })
     this.queues.set(uid, work)
     return work
+  }
+
+  countQueued(namespace: NamespaceId, bytes: number): void {
+    this.queuedBytes.set(namespace, (this.queuedBytes.get(namespace) ?? 0) + bytes)
   }
 
   commit(commit: Commit, now: UnixMillis): CommitResult {

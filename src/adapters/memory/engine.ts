@@ -165,6 +165,7 @@ export function createMemoryWorld(options: MemoryWorldOptions = {}): MemoryWorld
           const queue = hot.queueOf(session)
           return { messages: queue?.messages ?? 0, bytes: queue?.bytes ?? 0 }
         },
+        bytesOf: (namespace) => read(() => hot.bytesOf(namespace)),
       },
       retained: {
         topics(callback) {

@@ -6,6 +6,7 @@ import type {
   CommitResult,
   Fence,
   InflightState,
+  NamespaceId,
   OutgoingInflight,
   Position,
   QueuedMessage,
@@ -17,6 +18,7 @@ import type {
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
 import { comparePositions } from '../positions.ts'
+import { QueuedBytes } from '../queued-bytes.ts'
 import { losesMessages, type SessionChange } from '../session-entry.ts'
 import { emptyInflight, type SessionTable } from '../session-table.ts'
 import { Tails } from '../tails.ts'
@@ -25,10 +27,14 @@ import type { RetainedTable } from './retained-table.ts'
 
 /** A session's messages. */
 class Messages {
-  readonly queue = new MessageQueue()
+  readonly queue: MessageQueue
   readonly outgoing = new Map<number, OutgoingInflight>()
   readonly incoming = new Map<number, Uint8Array>()
   acknowledged: Position | null = null
+
+  constructor(counted: (bytes: number) => void) {
+    this.queue = new MessageQueue(counted)
+  }
 }
 
 /** Commits of one world, applied one after the other by the write queue. */
@@ -38,6 +44,7 @@ export class HotTable {
   readonly #tails: Tails
   readonly #applied = new OperationIds()
   readonly #messages = new Map<SessionUid, Messages>()
+  readonly #bytes = new QueuedBytes()
   #entry = 0n
 
   constructor(sessions: SessionTable, retained: RetainedTable) {
@@ -48,6 +55,10 @@ export class HotTable {
 
   queueOf(uid: SessionUid): MessageQueue | undefined {
     return this.#messages.get(uid)?.queue
+  }
+
+  bytesOf(namespace: NamespaceId): number {
+    return this.#bytes.of(namespace)
   }
 
   inflightOf(uid: SessionUid): InflightState {
@@ -61,7 +72,10 @@ export class HotTable {
   }
 
   onSessionChange(change: SessionChange): void {
-    if (change.before !== null && losesMessages(change)) this.#messages.delete(change.before.record.uid)
+    if (change.before === null || !losesMessages(change)) return
+    const { uid, namespace } = change.before.record
+    this.#bytes.add(namespace, -(this.#messages.get(uid)?.queue.bytes ?? 0))
+    this.#messages.delete(uid)
   }
 
   commit(commit: Commit, now: UnixMillis): CommitResult {
@@ -167,7 +181,12 @@ export class HotTable {
   }
 
   #messagesOf(uid: SessionUid): Messages {
-    const messages = this.#messages.get(uid) ?? new Messages()
+    const known = this.#messages.get(uid)
+    if (known !== undefined) return known
+    const namespace = this.#sessions.get(uid)?.record.namespace
+    const messages = new Messages((bytes) => {
+      if (namespace !== undefined) this.#bytes.add(namespace, bytes)
+    })
     this.#messages.set(uid, messages)
     return messages
   }

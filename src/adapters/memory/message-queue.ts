@@ -7,6 +7,12 @@ export class MessageQueue {
   /** Messages before this place are gone; they are cut off from time to time. */
   #head = 0
   #bytes = 0
+  readonly #counted: (bytes: number) => void
+
+  /** @param counted told how many bytes came or went */
+  constructor(counted: (bytes: number) => void) {
+    this.#counted = counted
+  }
 
   get messages(): number {
     return this.#messages.length - this.#head
@@ -18,12 +24,12 @@ export class MessageQueue {
 
   push(message: QueuedMessage): void {
     this.#messages.push(message)
-    this.#bytes += message.body.length
+    this.#count(message.body.length)
   }
 
   acknowledge(upTo: Position): void {
     while (this.messages > 0 && comparePositions(this.#at(this.#head).position, upTo) <= 0) {
-      this.#bytes -= this.#at(this.#head++).body.length
+      this.#count(-this.#at(this.#head++).body.length)
     }
     if (this.#head > 1024 && this.#head * 2 > this.#messages.length) {
       this.#messages = this.#messages.slice(this.#head)
@@ -34,7 +40,7 @@ export class MessageQueue {
   remove(position: Position): void {
     const place = this.#placeOf(position)
     if (place === this.#messages.length || comparePositions(this.#at(place).position, position) !== 0) return
-    this.#bytes -= this.#at(place).body.length
+    this.#count(-this.#at(place).body.length)
     this.#messages.splice(place, 1)
   }
 
@@ -69,6 +75,11 @@ export class MessageQueue {
   holds(position: Position): boolean {
     const place = this.#placeOf(position)
     return place < this.#messages.length && comparePositions(this.#at(place).position, position) === 0
+  }
+
+  #count(bytes: number): void {
+    this.#bytes += bytes
+    this.#counted(bytes)
   }
 
   #at(place: number): QueuedMessage {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { QueuedMessage } from '../../../src/ports/engine.ts'
+import type { Engine, Position, QueuedMessage } from '../../../src/ports/engine.ts'
 import {
   after,
   appending,
@@ -50,6 +50,37 @@ export function queueContract(adapter: EngineUnderTest): void {
     assert.deepEqual(texts(await engine.queue.read(record.uid, all[4]?.position ?? null, { messages: 9, bytes: 1 })), [
       '666666',
     ])
+  })
+
+  withEngine(adapter, 'bytesOf: what all queues of one namespace hold, also after a restart', async (engine, world) => {
+    const [a, b] = [await open(engine, 'a'), await open(engine, 'b')]
+    const other = await open(engine, 'a', { namespace: otherNamespace })
+    assert.equal(engine.queue.bytesOf(namespace), 0)
+    await engine.hot.commit(
+      commit({
+        bodies: [bytes('12345'), bytes('678')],
+        appends: [
+          { session: a.record.uid, messages: [delivery(0), delivery(1)] },
+          { session: b.record.uid, messages: [delivery(0)] },
+        ],
+      }),
+    )
+    await engine.hot.commit(appending(other.record.uid, '1'))
+    const sums = (of: Engine): readonly number[] => [namespace, otherNamespace].map((id) => of.queue.bytesOf(id))
+    assert.deepEqual(sums(engine), [13, 1])
+    await world.crash(nodeA)
+    const again = await world.engine(nodeA)
+    assert.deepEqual(sums(again), [13, 1])
+    const resumed = await open(again, 'a')
+    const all = await again.queue.read(resumed.record.uid, null, everything)
+    const upTo = all.at(-1)?.position as Position
+    await again.hot.commit(commit({ owner: [{ fence: resumed.fence, operations: [{ kind: 'acknowledge', upTo }] }] }))
+    assert.deepEqual(sums(again), [5, 1])
+    await again.sessions.remove(b.record.uid, 'any')
+    await again.sessions.remove(other.record.uid, 'any')
+    while (sums(again).some((sum) => sum > 0)) await settled()
+    await again.hot.commit(appending(resumed.record.uid, '22'))
+    assert.deepEqual(sums(again), [2, 0])
   })
 
   withEngine(adapter, 'read: pages meet every message once, also while messages come and go', async (engine) => {
