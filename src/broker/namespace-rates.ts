@@ -1,6 +1,6 @@
 import type { NamespaceLimits } from '../registry/profile.ts'
 import type { LimitName } from './limit-hits.ts'
-import { KeyedBuckets, Rate, Throughput, TokenBucket } from './token-bucket.ts'
+import { KeyedBuckets, Rate, type RateName, Throughput, TokenBucket } from './token-bucket.ts'
 
 /** Session names whose rate is remembered; one that is forgotten starts with a full bucket. */
 const rememberedNames = 100_000
@@ -19,28 +19,39 @@ export interface SubscribeRate {
  * belongs to a name that he merely knows (S31).
  */
 export class NamespaceRates {
-  readonly #limits: NamespaceLimits
-  readonly #handshakes: TokenBucket | null
-  readonly #connects: TokenBucket | null
-  readonly #connectsPerName: KeyedBuckets | null
+  #limits: NamespaceLimits
+  #handshakes: TokenBucket | null = null
+  #connects: TokenBucket | null = null
+  #connectsPerName: KeyedBuckets | null = null
   readonly #takeovers = new KeyedBuckets(takeoversPerSecond, takeoversPerSecond, rememberedNames)
-  readonly #subscribes: TokenBucket | null
-  readonly #publishes: Throughput | null
-  readonly #deliveries: Throughput | null
+  #subscribes: TokenBucket | null = null
+  #publishes: Throughput | null = null
+  #deliveries: Throughput | null = null
 
   constructor(limits: NamespaceLimits, nowMs: number) {
     this.#limits = limits
-    const bucket = (perSecond: number | null): TokenBucket | null =>
-      perSecond === null ? null : new TokenBucket(perSecond, perSecond, nowMs)
-    const { handshakesPerSecond: handshakes } = limits
-    this.#handshakes =
-      handshakes === null ? null : new TokenBucket(handshakes, handshakes * handshakeBurstSeconds, nowMs)
-    this.#connects = bucket(limits.connectsPerSecond)
-    const perName = limits.connectsPerSecondPerSession
-    this.#connectsPerName = perName === null ? null : new KeyedBuckets(perName, perName, rememberedNames)
-    this.#subscribes = bucket(limits.subscribeRequestsPerSecond)
-    this.#publishes = Throughput.of(limits, 'publishesPerSecond', 'publishBytesPerSecond', nowMs)
-    this.#deliveries = Throughput.of(limits, 'deliveriesPerSecond', 'deliveryBytesPerSecond', nowMs)
+    this.retune(limits, nowMs)
+  }
+
+  /**
+   * What was used up stays used up: whoever may change a limit of the namespace does not thereby fill its buckets. A session
+   * keeps the limits that it began with where they are its own, or where the namespace had none.
+   */
+  retune(limits: NamespaceLimits, nowMs: number): void {
+    this.#limits = limits
+    const { handshakesPerSecond: handshakes, connectsPerSecondPerSession: perName } = limits
+    const burst = (handshakes ?? 0) * handshakeBurstSeconds
+    this.#handshakes = tunedBucket(this.#handshakes, handshakes, burst, nowMs)
+    const connects = limits.connectsPerSecond
+    this.#connects = tunedBucket(this.#connects, connects, connects ?? 0, nowMs)
+    const subscribes = limits.subscribeRequestsPerSecond
+    this.#subscribes = tunedBucket(this.#subscribes, subscribes, subscribes ?? 0, nowMs)
+    if (perName === null) this.#connectsPerName = null
+    else if (this.#connectsPerName === null) {
+      this.#connectsPerName = new KeyedBuckets(perName, perName, rememberedNames)
+    } else this.#connectsPerName.retune(perName, perName, nowMs)
+    this.#publishes = tunedThroughput(this.#publishes, limits, 'publishesPerSecond', 'publishBytesPerSecond', nowMs)
+    this.#deliveries = tunedThroughput(this.#deliveries, limits, 'deliveriesPerSecond', 'deliveryBytesPerSecond', nowMs)
   }
 
   /** Counts one more handshake, before anything is computed for it: the one charge before authentication (S56). */
@@ -67,12 +78,11 @@ export class NamespaceRates {
   subscribes(nowMs: number): SubscribeRate | null {
     const perSecond = this.#limits.subscribeRequestsPerSecondPerSession
     const own = perSecond === null ? null : new TokenBucket(perSecond, perSecond, nowMs)
-    const shared = this.#subscribes
-    if (own === null && shared === null) return null
+    if (own === null && this.#subscribes === null) return null
     return {
-      exceeds(now) {
+      exceeds: (now) => {
         if (own?.take(now) === false) return 'subscribeRequestsPerSecondPerSession'
-        return shared?.take(now) === false ? 'subscribeRequestsPerSecond' : null
+        return this.#subscribes?.take(now) === false ? 'subscribeRequestsPerSecond' : null
       },
     }
   }
@@ -90,4 +100,29 @@ export class NamespaceRates {
       this.#deliveries,
     )
   }
+}
+
+function tunedBucket(
+  bucket: TokenBucket | null,
+  perSecond: number | null,
+  burst: number,
+  nowMs: number,
+): TokenBucket | null {
+  if (perSecond === null) return null
+  if (bucket === null) return new TokenBucket(perSecond, burst, nowMs)
+  bucket.retune(perSecond, burst, nowMs)
+  return bucket
+}
+
+/** Sessions hold on to it, so it changes where it is, also when nothing is limited any more. */
+function tunedThroughput(
+  throughput: Throughput | null,
+  limits: NamespaceLimits,
+  messages: RateName,
+  bytes: RateName,
+  nowMs: number,
+): Throughput | null {
+  if (throughput === null) return Throughput.of(limits, messages, bytes, nowMs)
+  throughput.retune(limits, messages, bytes, nowMs)
+  return limits[messages] === null && limits[bytes] === null ? null : throughput
 }

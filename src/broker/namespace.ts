@@ -48,7 +48,7 @@ export class Namespace {
   readonly decided = new DecisionTally()
   readonly limitHits: LimitHits
   readonly queuedBytes: QueuedBytes
-  rates: NamespaceRates
+  readonly rates: NamespaceRates
   /** Open ones, those before CONNECT included. */
   connections = 0
   readonly counters: Counters = {
@@ -118,7 +118,7 @@ export class Namespace {
 
   /** The registry changed: from here on nothing that was decided before is worth anything without another look. */
   registryChanged(view: NamespaceView, nowMs: number): void {
-    if (this.#limits !== view.limits) this.rates = new NamespaceRates(view.limits, nowMs)
+    if (this.#limits !== view.limits) this.rates.retune(view.limits, nowMs)
     if (this.#limits.dollarTopics !== view.limits.dollarTopics) this.#rightsRulesChanged = true
     this.#view = view
     this.#limits = view.limits

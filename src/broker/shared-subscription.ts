@@ -93,7 +93,7 @@ export class ShareGroup {
     const waitMs = this.#rate.waitMs(nowMs)
     if (perSecond === this.#ratePerSecond || perSecond === 0) return waitMs
     this.#ratePerSecond = perSecond
-    this.#rate.retune(perSecond, perSecond)
+    this.#rate.retune(perSecond, perSecond, nowMs)
     return this.#rate.waitMs(nowMs)
   }
 

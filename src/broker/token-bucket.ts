@@ -16,9 +16,11 @@ export class TokenBucket {
   }
 
   /** From now on it fills at another pace; what is in it, or owed, stays. */
-  retune(perSecond: number, burst: number): void {
+  retune(perSecond: number, burst: number, nowMs: number): void {
+    this.waitMs(nowMs)
     this.#perMs = perSecond / 1000
     this.#burst = burst
+    this.#tokens = Math.min(this.#tokens, burst)
   }
 
   /** Milliseconds until the bucket is level; 0: it may be drawn from. */
@@ -44,14 +46,20 @@ export class TokenBucket {
 /** A bucket for each of very many keys. The one unused for longest is forgotten first, which fills it. */
 export class KeyedBuckets {
   readonly #buckets = new Map<string, TokenBucket>()
-  readonly #perSecond: number
-  readonly #burst: number
+  #perSecond: number
+  #burst: number
   readonly #capacity: number
 
   constructor(perSecond: number, burst: number, capacity: number) {
     this.#perSecond = perSecond
     this.#burst = burst
     this.#capacity = capacity
+  }
+
+  retune(perSecond: number, burst: number, nowMs: number): void {
+    this.#perSecond = perSecond
+    this.#burst = burst
+    for (const bucket of this.#buckets.values()) bucket.retune(perSecond, burst, nowMs)
   }
 
   take(key: string, nowMs: number): boolean {
@@ -71,7 +79,7 @@ export class KeyedBuckets {
 }
 
 /** Names of rows of the profile whose value is so many per second, or null. */
-type RateName = {
+export type RateName = {
   [Name in keyof NamespaceLimits]: NamespaceLimits[Name] extends number | null
     ? null extends NamespaceLimits[Name]
       ? Name
@@ -86,8 +94,8 @@ interface NamedBucket {
 
 /** How much somebody may send: messages and bytes per second; a burst of one second. */
 export class Throughput {
-  readonly #messages: NamedBucket | null
-  readonly #bytes: NamedBucket | null
+  #messages: NamedBucket | null
+  #bytes: NamedBucket | null
 
   constructor(messages: NamedBucket | null, bytes: NamedBucket | null) {
     this.#messages = messages
@@ -96,12 +104,14 @@ export class Throughput {
 
   /** Null where there is no limit at all: nothing is counted then. */
   static of(limits: NamespaceLimits, messages: RateName, bytes: RateName, nowMs: number): Throughput | null {
-    const bucketOf = (limit: RateName): NamedBucket | null => {
-      const perSecond = limits[limit]
-      return perSecond === null ? null : { limit, bucket: new TokenBucket(perSecond, perSecond, nowMs) }
-    }
-    const throughput = new Throughput(bucketOf(messages), bucketOf(bytes))
-    return limits[messages] === null && limits[bytes] === null ? null : throughput
+    if (limits[messages] === null && limits[bytes] === null) return null
+    return new Throughput(tuned(null, limits[messages], messages, nowMs), tuned(null, limits[bytes], bytes, nowMs))
+  }
+
+  /** Other limits of the same names from now on. */
+  retune(limits: NamespaceLimits, messages: RateName, bytes: RateName, nowMs: number): void {
+    this.#messages = tuned(this.#messages, limits[messages], messages, nowMs)
+    this.#bytes = tuned(this.#bytes, limits[bytes], bytes, nowMs)
   }
 
   waitMs(nowMs: number): number {
@@ -120,6 +130,18 @@ export class Throughput {
     this.#messages?.bucket.spend(1)
     this.#bytes?.bucket.spend(bytes)
   }
+}
+
+function tuned(
+  named: NamedBucket | null,
+  perSecond: number | null,
+  limit: RateName,
+  nowMs: number,
+): NamedBucket | null {
+  if (perSecond === null) return null
+  if (named === null) return { limit, bucket: new TokenBucket(perSecond, perSecond, nowMs) }
+  named.bucket.retune(perSecond, perSecond, nowMs)
+  return named
 }
 
 /** The limits of a session and of its namespace together; null: neither has any. */

@@ -27,7 +27,7 @@ import {
 } from './references.ts'
 import { childProperties, childResource, etagOf, type Resource } from './resource.ts'
 import type { ChildType, ResourceId } from './resource-id.ts'
-import { removePieces, stagePieces } from './revocation-lists.ts'
+import { removePieces, stagePieces, storedLists } from './revocation-lists.ts'
 import {
   authorityNamed,
   certificateSeen,
@@ -66,7 +66,9 @@ export function* putChild(stage: Stage, change: Put, id: ChildId, environment: C
   const read = yield* readContent(stage, change, namespace, existing, type, context, environment)
   if (!read.ok) return read
   const content = read.value
-  const failure = admit(stage, namespace, existing, content, type, context.limits)
+  const failure =
+    admit(stage, namespace, existing, content, type, context.limits) ??
+    admitOctets(stage, namespace, name, content, context.limits)
   if (failure !== null) return err(failure)
 
   const before = existing === null ? null : resourceOf(stage, existing, namespace)
@@ -271,6 +273,25 @@ function admit(
     type === 'clients' ? countClients(stage, namespace.uid) : countChildren(stage, namespace.uid, type, value)
   if (count < value) return null
   const message = `The namespace has ${count} ${type} and the limit ${limit} is ${value}. Delete some, or raise the limit.`
+  return { kind: 'quotaExceeded', limit, value, message }
+}
+
+/** @param name of the revocation list that is written, if it is one */
+function admitOctets(
+  stage: Stage,
+  { uid }: StoredNamespace,
+  name: string,
+  { octets }: Content,
+  { maximumRevocationListBytes: value }: NamespaceLimits,
+): RegistryFailure | null {
+  if (octets === undefined) return null
+  let sum = octets.length
+  for (const other of storedLists(stage, uid)) {
+    if (other.name.toLowerCase() !== name.toLowerCase()) sum += other.properties.octets
+  }
+  if (sum <= value) return null
+  const limit = 'maximumRevocationListBytes'
+  const message = `The revocation lists of the namespace would have ${sum} bytes and the limit ${limit} is ${value}. Delete one, or raise the limit.`
   return { kind: 'quotaExceeded', limit, value, message }
 }
 

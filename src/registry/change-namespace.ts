@@ -67,7 +67,8 @@ export function putNamespace(stage: Stage, change: PutNamespace, environment: Ch
     writeNamespace(stage, stored, existing)
     return ok({ change: 'updated', id, before, resource: resourceOf(stage, stored, environment), warnings })
   }
-  if (stage.range(namespacePrefix, null, 1).length > 0) {
+  // Said once, by the one that makes the difference.
+  if (stage.range(namespacePrefix, null, 2).length === 1) {
     warnings.push({
       code: 'SecondNamespace',
       message:

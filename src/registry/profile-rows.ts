@@ -328,6 +328,13 @@ const registry = {
     'Revocation lists of the namespace; a million entries take about 30 MB.',
     silent,
   ),
+  maximumRevocationListBytes: bytes(
+    128 * mebibyte,
+    128 * mebibyte,
+    [1_024, 100 * large],
+    'Bytes of all revocation lists of the namespace; they are kept in memory.',
+    silent,
+  ),
   maximumThumbprintsPerClient: count(2, 10, [1, 100], 'Allowed thumbprints of a client.', 'Azure: MQTT clients'),
   maximumAttributesBytes: bytes(
     4_096,

@@ -129,6 +129,49 @@ test('EG 9 five SUBSCRIBE packets per second and session: 0x97', async () => {
   assert.deepEqual((await client.subscribe('open/5')).reasonCodes, [0])
 })
 
+test('[S56] what was used up stays used up when any limit of the namespace changes; the new rate holds for all', async () => {
+  const home = house({ limits: { connectsPerSecond: 2, publishesPerSecond: 10, subscribeRequestsPerSecond: 3 } })
+  const change = async (limits: Partial<typeof home.namespace.limits>) => {
+    home.namespace.limits = { ...home.namespace.limits, ...limits }
+    home.changed({ type: 'namespaces', change: 'updated' })
+    await home.settle()
+  }
+  const early = await home.connect()
+  await home.connect({ name: 'beta' })
+  const codes = async (count: number): Promise<number> => {
+    let taken = 0
+    for (let i = 0; i < count; i++) {
+      early.publish('open/a', 'x', { qos: 1 })
+      await home.settle()
+      if (early.take('PUBACK').reasonCode === ReasonCode.Success) taken++
+    }
+    return taken
+  }
+  const subscribed = async (count: number): Promise<number> => {
+    let taken = 0
+    for (let i = 0; i < count; i++) {
+      if (((await early.subscribe('open/s')).reasonCodes[0] ?? 0x80) < 0x80) taken++
+    }
+    return taken
+  }
+  // A bucket may be overdrawn by one.
+  assert.equal(await codes(20), 11)
+  assert.equal(await subscribed(6), 3)
+  await change({ maximumTopicBytes: 100 })
+  assert.equal((await home.open({ name: 'gamma' }).connect()).reasonCode, ReasonCode.ConnectionRateExceeded)
+  assert.equal(await codes(5), 0)
+  assert.equal(await subscribed(3), 0)
+  await change({ publishesPerSecond: 5, connectsPerSecond: 4, subscribeRequestsPerSecond: 1 })
+  assert.equal(await codes(5), 0)
+  await home.pass(1_000)
+  assert.equal(await codes(20), 5, 'who was there before has the new rate')
+  assert.equal(await subscribed(3), 1)
+  for (const name of ['beta', 'gamma']) await home.connect({ name, clientId: `new ${name}` })
+  await change({ publishesPerSecond: null, subscribeRequestsPerSecond: null })
+  assert.equal(await codes(20), 20, 'no limit any more')
+  assert.equal(await subscribed(10), 10)
+})
+
 /** What six strangers of one address are told, each with a certificate of its own. */
 async function codesOfStrangers(perSourcePerSecond: number): Promise<(string | null | undefined)[]> {
   const home = house({

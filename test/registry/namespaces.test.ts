@@ -309,6 +309,21 @@ test('S48 a second namespace is made with a warning', async () => {
     second.warnings.map(({ code }) => code),
     ['SecondNamespace'],
   )
+  assert.deepEqual(
+    must(await registry.put(ns('three'), namespaceBody, author)).warnings,
+    [],
+    'nothing changes any more',
+  )
+  const several = await emptyRegistry()
+  const changes = ['one', 'two', 'three', 'four'].map((name) => {
+    return { kind: 'put', id: ns(name), body: namespaceBody } as const
+  })
+  const made = must(await several.transact(changes, author))
+  assert.deepEqual(
+    made.flatMap(({ warnings }) => warnings.map(({ code }) => code)),
+    ['SecondNamespace'],
+    'a template of four says it once',
+  )
 })
 
 test('S50 a custom domain belongs to one namespace', async () => {

@@ -337,6 +337,28 @@ test('S25: the list of a CA that is not registered comes with its certificate, a
   assert.match(problems(device)[0]?.message ?? '', /no CA certificate/)
 })
 
+test('S56: all lists of a namespace together have so many bytes; a list that takes the place of one counts once', async () => {
+  const registry = await plant()
+  must(await put(registry, 'caCertificates', 'hall-ca', { encodedCertificate: pem(hall.certificate) }))
+  const limits = (maximumRevocationListBytes: number) =>
+    registry.patch(ns('plant'), { properties: { sealgate: { limits: { maximumRevocationListBytes } } } }, author)
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => BigInt(i + 1))
+  const [first, next, other] = [
+    listOf(root, numbers(100)),
+    listOf(root, numbers(100), { crlNumber: 6n }),
+    listOf(hall, numbers(20)),
+  ]
+  must(await limits(first.length))
+  must(await setList(registry, 'root', first))
+  must(await setList(registry, 'Root', next))
+  const refused = failure(await setList(registry, 'hall', other))
+  assert.equal(refused.kind === 'quotaExceeded' && refused.limit, 'maximumRevocationListBytes')
+  must(await limits(first.length + other.length - 1))
+  assert.equal(failure(await setList(registry, 'hall', other)).kind, 'quotaExceeded')
+  must(await limits(first.length + other.length))
+  must(await setList(registry, 'hall', other))
+})
+
 test('a list that is handed over as octets is the same list', async () => {
   const registry = await plant()
   const id = ns('plant', 'sealgateRevocationLists', 'plant-ca')
