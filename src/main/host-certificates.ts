@@ -24,13 +24,15 @@ interface Host {
   /** What was last complained of. */
   problem: string | null
   warnedOf: KeyPair | null
+  /** Its file was not there at the last look. */
+  isMissing: boolean
 }
 
 /**
  * Serves the operator's own certificates by host name: `<host>.pem` with its intermediates and `<host>.key`, in one
  * directory. Files that come, change and go are followed; handshakes that begin from then on see it and who is connected
  * notices nothing. A pair that cannot be used is told, once, and the one before it stays: a certificate and a key that are
- * replaced one after the other do not match for a moment.
+ * replaced one after the other do not match for a moment. A host whose file is missing in two looks has none any more.
  */
 export function keepHostCertificates(
   directory: string,
@@ -47,8 +49,9 @@ export function keepHostCertificates(
     const certificateFile = join(directory, name + certificateEnding)
     const keyFile = join(directory, name + keyEnding)
     const seen = `${await traceOf(certificateFile)} ${await traceOf(keyFile)}`
-    const host = hosts.get(name) ?? { seen: '', pair: null, problem: null, warnedOf: null }
+    const host = hosts.get(name) ?? { seen: '', pair: null, problem: null, warnedOf: null, isMissing: false }
     hosts.set(name, host)
+    host.isMissing = false
     if (isStopped) return
     if (seen !== host.seen) {
       try {
@@ -100,8 +103,13 @@ export function keepHostCertificates(
         log.write('warn', 'hostCertificateIgnored', { file, reason: 'its name is not a host name in lower case' })
       }
     }
-    for (const name of hosts.keys()) {
+    for (const [name, host] of hosts) {
       if (present.has(name)) continue
+      // Whoever replaces a file by removing it first must not have others meet another name in between.
+      if (!host.isMissing) {
+        host.isMissing = true
+        continue
+      }
       hosts.delete(name)
       contexts.setHost(name, null)
       log.write('info', 'hostCertificateRemoved', { host: name })

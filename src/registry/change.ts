@@ -6,7 +6,7 @@ import type { RegistryFailure, Warning } from './failure.ts'
 import type { ProfileName } from './profile.ts'
 import type { HostnameOf, Resource } from './resource.ts'
 import { formatResourceId, type NamespaceAddress, type ResourceId } from './resource-id.ts'
-import type { RevocationLists } from './revocation-lists.ts'
+import type { ListsOfWrite } from './revocation-lists.ts'
 import { findNamespace, type RecordReader, type Stage } from './stage.ts'
 import type { ActorType, StoredNamespace, SystemData } from './stored.ts'
 import type { ReadContext } from './types/context.ts'
@@ -66,7 +66,7 @@ export interface ChangeEnvironment {
   /** SHA-256 of the public roots that systems trust, lower-case hexadecimal: registering one is worth a warning (S13). */
   readonly publicRoots: ReadonlySet<string>
   /** Revocation lists that were read on the way. */
-  readonly lists: RevocationLists
+  readonly lists: Pick<ListsOfWrite, 'remember'>
 }
 
 export type ChangeResult = Result<Changed, RegistryFailure>

@@ -184,12 +184,18 @@ class StoreRegistry implements Registry {
     author: Author,
     note: { readonly key: string; readonly value: Uint8Array } | null,
   ): Promise<Result<readonly Changed[], RegistryFailure>> {
-    const environment = this.#environment(author)
-    const outcome = await this.#writer.run(function* (stage) {
-      const value = yield* applyAll(stage, changes, environment)
-      if (note !== null && value.ok) stage.put(note.key, note.value)
-      return { keep: value.ok, value }
-    })
+    const lists = this.#lists.beginWrite()
+    const environment = this.#environment(author, lists)
+    let outcome: WriteOutcome<Result<readonly Changed[], RegistryFailure>>
+    try {
+      outcome = await this.#writer.run(function* (stage) {
+        const value = yield* applyAll(stage, changes, environment)
+        if (note !== null && value.ok) stage.put(note.key, note.value)
+        return { keep: value.ok, value }
+      })
+    } finally {
+      lists.end()
+    }
     const result = settled(outcome)
     if (!result.ok) return result
     await this.#tellings.done()
@@ -267,14 +273,15 @@ class StoreRegistry implements Registry {
     this.#listeners.clear()
   }
 
-  #environment(author: Author): ChangeEnvironment {
+  /** @param lists where what is read is of no further use: nowhere */
+  #environment(author: Author, lists: ChangeEnvironment['lists'] = forgetful): ChangeEnvironment {
     return {
       random: this.#parts.random,
       author,
       hostname: (name) => this.#hostname(name),
       defaultProfile: this.#parts.defaultProfile ?? 'full',
       publicRoots: this.#parts.publicRoots ?? new Set(),
-      lists: this.#lists,
+      lists,
     }
   }
 
@@ -337,6 +344,8 @@ class StoreRegistry implements Registry {
     this.#tellings.tell(told)
   }
 }
+
+const forgetful: ChangeEnvironment['lists'] = { remember: () => {} }
 
 function settled<Value>(outcome: WriteOutcome<Result<Value, RegistryFailure>>): Result<Value, RegistryFailure> {
   switch (outcome.kind) {

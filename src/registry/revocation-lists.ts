@@ -10,8 +10,12 @@ import { parseStored } from './types/revocation-list.ts'
 
 const pieceOctets = 262_144
 
-/** Lists that were read for a write which may still fail, or was only rehearsed. */
-const waitingAtMost = 4
+/** Takes the lists that are read for one write, and keeps them while it is under way. */
+export interface ListsOfWrite {
+  remember(sha256: string, list: RevocationList): void
+  /** It succeeded, failed or was only rehearsed. */
+  end(): void
+}
 
 /**
  * The octets of revocation lists in the store, and the lists that were read from them. A list is read once: when it is
@@ -21,20 +25,31 @@ export class RevocationLists {
   readonly #store: RegistryStore
   /** By uid of the record. */
   readonly #inUse = new Map<string, { readonly sha256: string; readonly list: RegisteredRevocationList }>()
-  /** By digest of the octets. */
-  readonly #waiting = new Map<string, RevocationList>()
+  /** By digest of the octets: read for writes that are under way. */
+  readonly #waiting = new Map<string, { readonly list: RevocationList; writes: number }>()
 
   constructor(store: RegistryStore) {
     this.#store = store
   }
 
-  /** Read already for a write that is on its way. */
-  remember(sha256: string, list: RevocationList): void {
-    this.#waiting.set(sha256, list)
-    if (this.#waiting.size <= waitingAtMost) return
-    for (const oldest of this.#waiting.keys()) {
-      this.#waiting.delete(oldest)
-      return
+  /** A write begins: what is read for it is not read again when it is seen, however many lists it brings. */
+  beginWrite(): ListsOfWrite {
+    const own = new Set<string>()
+    return {
+      remember: (sha256, list) => {
+        if (own.has(sha256)) return
+        own.add(sha256)
+        const waiting = this.#waiting.get(sha256)
+        if (waiting === undefined) this.#waiting.set(sha256, { list, writes: 1 })
+        else waiting.writes++
+      },
+      end: () => {
+        for (const sha256 of own) {
+          const waiting = this.#waiting.get(sha256)
+          if (waiting !== undefined && --waiting.writes === 0) this.#waiting.delete(sha256)
+        }
+        own.clear()
+      },
     }
   }
 
@@ -58,8 +73,7 @@ export class RevocationLists {
     if (known?.sha256 === sha256) return known.list
     const authority = parseStored(encodedIssuerCertificate)
     assert(authority !== null, `the issuer of the stored revocation list ${name} cannot be read`)
-    let list = this.#waiting.get(sha256)
-    this.#waiting.delete(sha256)
+    let list = this.#waiting.get(sha256)?.list
     if (list === undefined) {
       const der = yield* this.octets(stored)
       // It was judged when it came; what it says holds whatever the clock of this start says.

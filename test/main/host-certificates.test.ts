@@ -63,8 +63,26 @@ test('a host whose files come is served with its own certificate, and no longer 
   rmSync(join(hosts, 'plant.example.pem'))
   rmSync(join(hosts, 'plant.example.key'))
   await keeper.look()
+  await keeper.look()
   assert.equal(context(), undefined)
   assert.deepEqual(log, ['hostCertificateServed plant.example', 'hostCertificateRemoved plant.example'])
+})
+
+test('a pair that is replaced by removing it first is served until the new one is there', async (t) => {
+  const { hosts, own, second, keeper, log, use, context } = setUp(t)
+  use(own)
+  await keeper.look()
+  const first = context()
+  for (const pair of [second, own]) {
+    rmSync(join(hosts, 'plant.example.pem'))
+    rmSync(join(hosts, 'plant.example.key'))
+    await keeper.look()
+    assert.ok(context() !== undefined)
+    use(pair)
+    await keeper.look()
+  }
+  assert.notEqual(context(), first)
+  assert.deepEqual(new Set(log), new Set(['hostCertificateServed plant.example']))
 })
 
 test('files that are replaced are served anew; files that are the same are not read again', async (t) => {
