@@ -67,6 +67,9 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
     const curves: (Curve & { readonly values: number[] })[] = [
       { name: 'resident memory without file cache', unit: 'MiB', values: [], tolerated: 8 },
       { name: 'JavaScript heap, collected every 4 s', unit: 'MiB', values: [], tolerated: 6 },
+      { name: 'JavaScript heap, free pages included', unit: 'MiB', values: [], tolerated: 16 },
+      { name: 'buffers', unit: 'MiB', values: [], tolerated: 8 },
+      { name: 'neither heap nor buffers', unit: 'MiB', values: [], tolerated: 8 },
       { name: 'store file', unit: 'MiB', values: [], tolerated: 2 },
       { name: 'sessions, offline ones included', unit: '', values: [], tolerated: 30 },
       { name: 'queued messages', unit: '', values: [], tolerated: 2_000 },
@@ -80,9 +83,15 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       const metrics = await readMetrics(https?.port ?? 0)
       load = JSON.parse(await peers.ask('tell')) as Counts
       times.push(time)
+      const anonymous = anonymousBytes(server.pid) / mebibyte
+      const heap = metrics('nodejs_heap_size_total_bytes') / mebibyte
+      const buffers = metrics('nodejs_external_memory_bytes') / mebibyte
       const sample = [
-        anonymousBytes(server.pid) / mebibyte,
+        anonymous,
         metrics('nodejs_heap_size_used_bytes') / mebibyte,
+        heap,
+        buffers,
+        anonymous - heap - buffers,
         statSync(join(dataDirectory, 'store.mdb')).size / mebibyte,
         metrics('sealgate_sessions'),
         metrics('sealgate_queued_messages'),

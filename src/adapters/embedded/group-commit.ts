@@ -30,8 +30,8 @@ const mostWrites = 30_000
 const mostBytes = 16 * 1024 * 1024
 
 /** Remembered on disk as long as in memory at least, and forgotten in one go. */
-const mostOperationKeys = 16_384
-const forgottenAtOnce = 1024
+const mostOperationKeys = 1_024
+const forgottenAtOnce = 64
 
 export interface GroupCommitOptions {
   readonly space: FreeSpace

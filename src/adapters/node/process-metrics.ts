@@ -16,6 +16,16 @@ export const processMetrics = {
   },
   memory: { name: 'process_resident_memory_bytes', help: 'Memory of the process.', type: 'gauge' },
   heap: { name: 'nodejs_heap_size_used_bytes', help: 'JavaScript objects in use.', type: 'gauge' },
+  heapTotal: {
+    name: 'nodejs_heap_size_total_bytes',
+    help: 'Memory of the JavaScript heap, what is free in it included.',
+    type: 'gauge',
+  },
+  external: {
+    name: 'nodejs_external_memory_bytes',
+    help: 'Memory outside the heap that JavaScript objects hold, such as buffers.',
+    type: 'gauge',
+  },
   cpu: { name: 'process_cpu_seconds_total', help: 'Time of the processor used, user and system.', type: 'counter' },
   start: {
     name: 'process_start_time_seconds',
@@ -39,11 +49,13 @@ export function withProcessMetrics(register: MetricsRegister): MetricsRegister {
     ...register,
     snapshot() {
       const { user, system } = process.cpuUsage()
-      const { rss, heapUsed } = process.memoryUsage()
+      const { rss, heapUsed, heapTotal, external } = process.memoryUsage()
       const own: readonly MetricSnapshot[] = [
         { ...processMetrics.loopDelay, series: [0.5, 0.99, 1].map(delay) },
         { ...processMetrics.memory, series: one(rss) },
         { ...processMetrics.heap, series: one(heapUsed) },
+        { ...processMetrics.heapTotal, series: one(heapTotal) },
+        { ...processMetrics.external, series: one(external) },
         { ...processMetrics.cpu, series: one((user + system) / 1e6) },
         { ...processMetrics.start, series: one(startSeconds) },
       ]
