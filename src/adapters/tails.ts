@@ -29,17 +29,21 @@ export class Tails {
   }
 
   tell(uid: SessionUid, messages: readonly QueuedMessage[]): void {
-    for (const tail of [...(this.#tails.get(uid) ?? [])]) {
-      if (!this.#sessions.holds(tail.fence)) {
-        this.#stop(tail)
-        continue
-      }
-      if (messages.length === 0) continue
-      try {
-        tail.callback(messages)
-      } catch (error) {
-        throwLater(error)
-      }
+    const tails = this.#tails.get(uid)
+    if (tails === undefined) return
+    for (const tail of [...tails]) this.#tellOne(tail, messages)
+  }
+
+  #tellOne(tail: Tail, messages: readonly QueuedMessage[]): void {
+    if (!this.#sessions.holds(tail.fence)) {
+      this.#stop(tail)
+      return
+    }
+    if (messages.length === 0) return
+    try {
+      tail.callback(messages)
+    } catch (error) {
+      throwLater(error)
     }
   }
 

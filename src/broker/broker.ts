@@ -185,7 +185,7 @@ function build(
     commits,
     storeHealth: new StoreHealth(engine, turn, log),
     publishing: new Publishing(turn, commits, events),
-    run: new PublishRun(turn),
+    run: new PublishRun(turn, commits, events),
     decisions: new DecisionRecorder(events, random, turn),
     refusals: new RefusalQueue(clock, turn),
     unfinished: new Unfinished(log),

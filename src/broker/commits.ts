@@ -160,6 +160,15 @@ export class Commits implements CommitPart {
     else messages.push(delivery)
   }
 
+  /** The same messages for one more session. */
+  appendAll(session: SessionUid, deliveries: readonly QueuedDelivery[]): void {
+    const { appends } = this.#batch()
+    const messages = appends.get(session)
+    // Its own list: more may follow for this session alone.
+    if (messages === undefined) appends.set(session, deliveries.slice())
+    else for (const delivery of deliveries) messages.push(delivery)
+  }
+
   /** A change of this retained topic is on its way to the store. */
   changesRetained(namespace: NamespaceId, topicName: string): boolean {
     const isThis = (change: RetainChange | null): boolean =>

@@ -10,7 +10,7 @@ import type { Core } from './core.ts'
 import { HeldMessages } from './held-messages.ts'
 import { type LimitFault, overLimit } from './message-limits.ts'
 import type { PublishOrigin } from './publish.ts'
-import { PublishRun } from './publish-run.ts'
+import { appendPubacks, PublishRun, type RunOrigin } from './publish-run.ts'
 import { PublishTopics } from './publish-topics.ts'
 import type { OnlineSession } from './session.ts'
 import type { SessionEntry } from './session-table.ts'
@@ -44,7 +44,7 @@ const noChunk = new Uint8Array(0)
  * PUBLISH and PUBREL of one connection: resolve alias, parse, authorize, hold QoS 2 until it is released, hand on, answer
  * when it is durable (design 3.5).
  */
-export class IncomingPublish implements PublishOrigin {
+export class IncomingPublish implements PublishOrigin, RunOrigin {
   readonly session: SessionEntry
   readonly publisher: Publisher
   uncommitted = 0
@@ -94,7 +94,7 @@ export class IncomingPublish implements PublishOrigin {
   /** Before anything else of this peer takes effect. */
   finishRun(): void {
     const { run } = this.#core
-    if (!run.isEmpty) run.finish(this.#session.outbox)
+    if (!run.isEmpty) run.finish(this.#session.outbox, this)
   }
 
   onPublish(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -190,18 +190,25 @@ export class IncomingPublish implements PublishOrigin {
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
   #joinsRun(): boolean {
-    if (this.uncommitted > 0 || this.#rate !== null || this.#core.events.wants('published')) return false
+    if (this.#rate !== null || this.#core.events.wants('published')) return false
     if (view.propertiesEnd > view.propertiesStart) return false
     const slot = this.#topics.remembered(view)
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
     if (!PublishRun.admits(slot, view)) return false
+    const isStored = PublishRun.isStored(slot, view)
+    if (isStored ? this.#core.storeHealth.isFull : this.uncommitted > 0) return false
     if (view.qos === 1 && (this.#answerTo(slot) !== ReasonCode.Success || !this.#admits(view.packetIdentifier))) {
       return false
     }
     const { run } = this.#core
     if (!run.add(slot, view)) {
-      run.finish(this.#session.outbox)
+      run.finish(this.#session.outbox, this)
       run.add(slot, view)
+    }
+    if (isStored) {
+      this.uncommitted++
+      this.#unanswered++
+      this.#link.onBacklog()
     }
     const { deliveries } = slot.route
     if (deliveries.length > 1) this.#link.countWork(deliveries.length >> 1)
@@ -409,6 +416,18 @@ export class IncomingPublish implements PublishOrigin {
       },
     })
     this.#link.onBacklog()
+  }
+
+  runSettled(identifiers: readonly number[], committed: boolean): void {
+    this.uncommitted -= identifiers.length
+    this.#unanswered -= identifiers.length
+    if (this.#isEnded) return
+    if (!committed) {
+      this.#link.end(storeUnavailable)
+      return
+    }
+    appendPubacks(this.#core.turn, this.#session.outbox, identifiers)
+    this.#link.onBacklogGone()
   }
 
   published(token: number, committed: boolean): void {

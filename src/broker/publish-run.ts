@@ -1,26 +1,44 @@
 import type { ProtocolVersion } from '../mqtt/packet.ts'
 import { encodePuback } from '../mqtt/publish-encoder.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
+import type { QueuedDelivery } from '../ports/engine.ts'
+import type { Events } from '../ports/events.ts'
 import type { Arena } from './arena.ts'
+import { BodyBlocks } from './body-blocks.ts'
+import type { Commits, Settled } from './commits.ts'
 import { MessageForms } from './message-forms.ts'
 import type { Outbox } from './outbox.ts'
 import type { Delivery } from './router.ts'
 import type { OnlineSession } from './session.ts'
+import { encodeStoredFrames, type Publisher, type TakeBytes } from './stored-message.ts'
 import type { TopicSlot } from './topic-memory.ts'
 import type { Turn } from './turn.ts'
 
 /** Frames that are handed on together at most. */
 const longestRun = 1_024
+const none: readonly number[] = []
+
+/** Whose messages they are. */
+export interface RunOrigin {
+  readonly publisher: Publisher
+  /** The store has them, or does not and nothing may be acknowledged. */
+  runSettled(identifiers: readonly number[], committed: boolean): void
+}
 
 /**
  * PUBLISH frames that follow each other in one chunk of one peer, to one topic, with one QoS below 2, whose receivers get
  * them as they are: they are copied once per turn and receiver instead of once per message. What the receiver's window,
- * version or packet size does not allow goes the ordinary way (bench: TCP pairs and fan-out, QoS 0 and 1).
+ * version or packet size does not allow goes the ordinary way (bench: TCP pairs and fan-out, QoS 0 and 1). QoS 1 whose
+ * receivers all queue in the store goes there as a whole (bench: tcp-pairs-qos1-durable).
  */
 export class PublishRun {
   readonly #turn: Turn
+  readonly #commits: Commits
+  readonly #events: Events
   readonly #forms: MessageForms
   readonly #view = new PublishView()
+  readonly #blocks = new BodyBlocks()
+  readonly #take: TakeBytes = (size) => this.#blocks.take(size)
   #slot: TopicSlot | null = null
   #version: ProtocolVersion = 4
   #qos: 0 | 1 = 0
@@ -33,9 +51,14 @@ export class PublishRun {
   readonly #starts: number[] = []
   /** Offsets of Packet Identifiers, QoS 1 only. */
   readonly #identifiersAt: number[] = []
+  /** Used again for every run that goes through the store. */
+  readonly #payloadStarts: number[] = []
+  readonly #payloadEnds: number[] = []
 
-  constructor(turn: Turn) {
+  constructor(turn: Turn, commits: Commits, events: Events) {
     this.#turn = turn
+    this.#commits = commits
+    this.#events = events
     this.#forms = new MessageForms(turn.arenas)
   }
 
@@ -53,8 +76,13 @@ export class PublishRun {
       view.topicAlias === 0 &&
       view.messageExpiryIntervalSeconds < 0 &&
       route.isPlain &&
-      (view.qos === 0 || route.storedQoS === 0)
+      (view.qos === 0 || route.storedQoS === 0 || route.isStoredOnly)
     )
+  }
+
+  /** Does what this frame would join go through the store? It is acknowledged when that has it. */
+  static isStored({ route }: TopicSlot, view: PublishView): boolean {
+    return view.qos > 0 && route.storedQoS > 0
   }
 
   /** @returns false: it does not continue the run at hand, which has to be finished first */
@@ -87,8 +115,8 @@ export class PublishRun {
     return true
   }
 
-  /** Hands on what gathered, and acknowledges QoS 1. @param outbox of the publisher */
-  finish(outbox: Outbox): void {
+  /** Hands on what gathered, and acknowledges QoS 1 or, where the store has to have it first, sees to that. */
+  finish(outbox: Outbox, origin: RunOrigin): void {
     const slot = this.#slot
     const count = this.#count
     if (slot === null || count === 0) return
@@ -98,6 +126,8 @@ export class PublishRun {
     const { deliveries } = slot.route
     if (this.#qos === 0) {
       this.#deliverAtMostOnce(deliveries)
+    } else if (slot.route.isStoredOnly) {
+      this.#store(slot, origin)
     } else {
       for (let i = 0; i < deliveries.length; i++) {
         const delivery = deliveries[i] as Delivery
@@ -187,17 +217,73 @@ export class PublishRun {
     }
   }
 
+  /** One commit has them all, for the receivers' queues; what each queue is told of it sends them. */
+  #store({ bytes: topic, route }: TopicSlot, origin: RunOrigin): void {
+    const commits = this.#commits
+    const count = this.#count
+    const payloadStarts = this.#payloadStarts
+    const payloadEnds = this.#payloadEnds
+    // Behind the Packet Identifier of version 5 stands the length of no properties.
+    const skipped = this.#version === 5 ? 3 : 2
+    for (let i = 0; i < count; i++) {
+      payloadStarts[i] = (this.#identifiersAt[i] as number) + skipped
+      payloadEnds[i] = i + 1 < count ? (this.#starts[i + 1] as number) : this.#end
+    }
+    const frames = { bytes: this.#bytes, count, topic, payloadStarts, payloadEnds }
+    const bodies = encodeStoredFrames(frames, origin.publisher, this.#turn.now, this.#take)
+    const queued: QueuedDelivery[] = []
+    for (let i = 0; i < count; i++) {
+      const body = commits.body(bodies[i] as Buffer)
+      queued.push({ body, qos: 1, retain: false, subscriptionIdentifiers: none, expiresAt: null })
+    }
+    for (const { session } of route.deliveries) commits.appendAll(session.uid, queued)
+    commits.wait(new WaitingRun(origin, this.#identifiers(), this.#events, this.#turn))
+  }
+
   #acknowledge(outbox: Outbox): void {
-    const { acknowledgements } = this.#turn
-    const arena = acknowledgements.reserve(4 * this.#count)
-    const start = arena.used
-    let at = start
+    appendPubacks(this.#turn, outbox, this.#identifiers())
+  }
+
+  #identifiers(): number[] {
+    const identifiers: number[] = []
     for (let i = 0; i < this.#count; i++) {
       const identifierAt = this.#identifiersAt[i] as number
-      const identifier = ((this.#bytes[identifierAt] as number) << 8) | (this.#bytes[identifierAt + 1] as number)
-      at = encodePuback(arena.bytes, at, identifier)
+      identifiers.push(((this.#bytes[identifierAt] as number) << 8) | (this.#bytes[identifierAt + 1] as number))
     }
-    arena.used = at
-    outbox.append(arena, start, at)
+    return identifiers
+  }
+}
+
+/** One piece, whatever their number. */
+export function appendPubacks({ acknowledgements }: Turn, outbox: Outbox, identifiers: readonly number[]): void {
+  const arena = acknowledgements.reserve(4 * identifiers.length)
+  const start = arena.used
+  let at = start
+  for (let i = 0; i < identifiers.length; i++) at = encodePuback(arena.bytes, at, identifiers[i] as number)
+  arena.used = at
+  outbox.append(arena, start, at)
+}
+
+/** Messages of one run, until the store has them. */
+class WaitingRun implements Settled {
+  readonly #origin: RunOrigin
+  readonly #identifiers: readonly number[]
+  readonly #events: Events
+  readonly #turn: Turn
+
+  constructor(origin: RunOrigin, identifiers: readonly number[], events: Events, turn: Turn) {
+    this.#origin = origin
+    this.#identifiers = identifiers
+    this.#events = events
+    this.#turn = turn
+  }
+
+  settled(committed: boolean): void {
+    try {
+      this.#origin.runSettled(this.#identifiers, committed)
+    } catch (error) {
+      // A bug that one publisher shows must not keep the others of the commit from being acknowledged.
+      this.#events.emit({ kind: 'bug', at: this.#turn.now, where: 'publish', error })
+    }
   }
 }

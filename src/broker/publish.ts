@@ -4,6 +4,7 @@ import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
 import type { Fence } from '../ports/engine.ts'
 import type { Events } from '../ports/events.ts'
+import { BodyBlocks } from './body-blocks.ts'
 import type { CommitPart, Commits, DueWill, Settled } from './commits.ts'
 import { MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
@@ -11,7 +12,7 @@ import type { Delivery, Route } from './router.ts'
 import { merge } from './router.ts'
 import type { SessionEntry } from './session-table.ts'
 import type { SharedCopy, ShareGroup } from './shared-subscription.ts'
-import { encodeStoredMessage, type Publisher, readStoredPublish } from './stored-message.ts'
+import { encodeStoredMessage, type Publisher, readStoredPublish, type TakeBytes } from './stored-message.ts'
 import type { Turn } from './turn.ts'
 
 /** Where a message comes from: a connection, a will, an HTTP request. */
@@ -54,6 +55,8 @@ export class Publishing {
   readonly #forms: MessageForms
   /** For messages that come from memory or store rather than from a peer's frame. */
   readonly #storedView = new PublishView()
+  readonly #blocks = new BodyBlocks()
+  readonly #take: TakeBytes = (size) => this.#blocks.take(size)
 
   constructor(turn: Turn, commits: Commits, events: Events) {
     this.#turn = turn
@@ -101,7 +104,9 @@ export class Publishing {
       if (this.#events.wants('published')) this.#tell(publication, view, origin.publisher, now)
       return true
     }
-    const body = encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now)
+    // A member of a share group may have to pass it on much later.
+    const take = route.groups.length === 0 ? this.#take : undefined
+    const body = encodeStoredMessage(view, publication.aliasedTopic, qos, retain, origin.publisher, now, take)
     const part = will === null ? this.#commits : this.#commits.will(will)
     const keeping = retain ? this.#keeping(publication, view, body, will !== null) : 'nothing'
     const facts: MessageFacts = { qos, retain, expiresAt, isReserved: keeping === 'message' }
@@ -133,6 +138,7 @@ export class Publishing {
   }
 
   #deliverCommitted({ publication, body, facts, origin, chosen }: WaitingMessage): void {
+    if (publication.route.isStoredOnly && facts.qos > 0 && !this.#events.wants('published')) return
     if (this.#isExpired(publication.namespace, facts.expiresAt)) return
     this.#beginStored(body, publication.topicName, facts.expiresAt)
     this.#deliver(publication, facts, origin.session, chosen, () => body)

@@ -30,6 +30,8 @@ export interface Route {
    * identifiers, no no-local.
    */
   readonly isPlain: boolean
+  /** Plain, and all receivers have their queue in the store: of a message with QoS 1 or 2 nothing is delivered in process. */
+  readonly isStoredOnly: boolean
 }
 
 /** Routes kept per namespace; above, all of them are made anew as they are asked for. */
@@ -129,14 +131,17 @@ export class Router {
     const deliveries: Delivery[] = []
     let storedQoS: 0 | 1 | 2 = 0
     let isPlain = groups.length === 0
+    let isStoredOnly = true
     for (const [session, match] of matches) {
       const delivery = combine(session, Array.isArray(match) ? match : [match])
       deliveries.push(delivery)
       if (session.isStored && delivery.maximumQoS > storedQoS) storedQoS = delivery.maximumQoS
       if (delivery.identifiers.length > 0 || delivery.hasNoLocal) isPlain = false
+      if (!session.isStored || delivery.maximumQoS === 0) isStoredOnly = false
     }
     for (const group of groups) if (group.storedQoS > storedQoS) storedQoS = group.storedQoS
-    return { topicName, isValid: true, deliveries, groups, storedQoS, isPlain }
+    isStoredOnly &&= isPlain && deliveries.length > 0
+    return { topicName, isValid: true, deliveries, groups, storedQoS, isPlain, isStoredOnly }
   }
 
   /** Only topics that the changed filter matches lose their route: a device that subscribes empties nobody's cache. */

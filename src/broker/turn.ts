@@ -14,6 +14,11 @@ export interface TurnOutbox {
   overrun(): void
 }
 
+/** Something that has gathered during the turn and is dealt with once, at its end. */
+export interface TurnEnd {
+  endOfTurn(): void
+}
+
 /** A peer that had its share of a turn and goes on when the others had theirs. */
 export interface Resumable {
   resume(): void
@@ -38,6 +43,7 @@ export class Turn {
   /** Outboxes whose transport has not taken everything yet. */
   readonly waiting = new Set<TurnOutbox>()
   readonly #closers: (() => void)[] = []
+  #ending: TurnEnd[] = []
   #resuming: Resumable[] = []
   readonly #end = (): void => this.#finish()
 
@@ -72,6 +78,12 @@ export class Turn {
     return this.#now
   }
 
+  /** Calls `endOfTurn` before the commit of this turn goes out. Whoever asks remembers that it has. */
+  atEnd(gathered: TurnEnd): void {
+    this.begin()
+    this.#ending.push(gathered)
+  }
+
   /** Calls `resume` when everything that is ready in this turn has been served. */
   resumeLater(peer: Resumable): void {
     this.begin()
@@ -84,6 +96,11 @@ export class Turn {
   }
 
   #finish(): void {
+    const ending = this.#ending
+    if (ending.length > 0) {
+      this.#ending = []
+      for (let i = 0; i < ending.length; i++) (ending[i] as TurnEnd).endOfTurn()
+    }
     for (const closer of this.#closers) closer()
     const dirty = this.#dirty
     this.#dirty = []

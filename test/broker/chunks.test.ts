@@ -36,16 +36,27 @@ function packetsOf(steps: readonly Step[], version: ProtocolVersion): Packet[] {
 }
 
 /** Everything that each of several unlike subscribers and the publisher received, in order. */
-async function outcome(steps: readonly Step[], version: ProtocolVersion, cuts: readonly number[]): Promise<unknown> {
+async function outcome(
+  steps: readonly Step[],
+  version: ProtocolVersion,
+  cuts: readonly number[],
+  queues: 'memory' | 'store' = 'memory',
+): Promise<unknown> {
   const home = house()
+  const kept = queues === 'store'
+  const lasting = kept ? { sessionExpiryIntervalSeconds: 600 } : {}
+  const held = { cleanStart: !kept, properties: lasting }
   const publisher = await home.connect({ name: 'alpha', version })
   const subscribers: TestClient[] = [
-    await home.connect({ name: 'beta', clientId: 'old 0', version: 4 }),
-    await home.connect({ name: 'beta', clientId: 'old 1', version: 4 }),
-    await home.connect({ name: 'beta', clientId: 'young 0', version: 5 }),
-    await home.connect({ name: 'beta', clientId: 'young 1', version: 5 }),
-    await home.connect({ name: 'gamma', clientId: 'narrow', version: 5, properties: { receiveMaximum: 2 } }),
-    await home.connect({ name: 'gamma', clientId: 'small', version: 5, properties: { maximumPacketSizeBytes: 40 } }),
+    await home.connect({ name: 'beta', clientId: 'old 0', version: 4, cleanStart: !kept }),
+    await home.connect({ name: 'beta', clientId: 'old 1', version: 4, cleanStart: !kept }),
+    await home.connect({ name: 'beta', clientId: 'young 0', version: 5, ...held }),
+    await home.connect({ name: 'beta', clientId: 'young 1', version: 5, ...held }),
+    await home.connect({ name: 'gamma', clientId: 'narrow', ...held, properties: { ...lasting, receiveMaximum: 2 } }),
+    await home.connect({
+      ...{ name: 'gamma', clientId: 'small', ...held },
+      properties: { ...lasting, maximumPacketSizeBytes: 40 },
+    }),
   ]
   for (const [index, subscriber] of subscribers.entries()) {
     await subscriber.subscribe(index === 3 ? 'open/#' : 'open/a', { qos: index === 0 || index === 2 ? 0 : 1 })
@@ -75,15 +86,20 @@ const step = fc.record({
   contentType: fc.constantFrom(false, false, true),
 })
 
-for (const version of [4, 5] as const) {
-  test(`how the bytes of a publisher are cut into chunks makes no difference, version ${version}`, async () => {
+for (const [version, queues] of [
+  [4, 'memory'],
+  [5, 'memory'],
+  [4, 'store'],
+  [5, 'store'],
+] as const) {
+  test(`how the bytes of a publisher are cut into chunks makes no difference, version ${version}, queues in the ${queues}`, async () => {
     const cuts = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { maxLength: 12 })
     await fc.assert(
       fc.asyncProperty(fc.array(step, { minLength: 1, maxLength: 25 }), cuts, async (steps, where) => {
-        const whole = await outcome(steps, version, [])
-        assert.deepEqual(await outcome(steps, version, where), whole)
+        const whole = await outcome(steps, version, [], queues)
+        assert.deepEqual(await outcome(steps, version, where, queues), whole)
         const each = steps.map((_, index) => index / steps.length)
-        assert.deepEqual(await outcome(steps, version, each), whole)
+        assert.deepEqual(await outcome(steps, version, each, queues), whole)
       }),
       { numRuns: 40 },
     )

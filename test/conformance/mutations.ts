@@ -383,8 +383,8 @@ const publishing: readonly Mutation[] = [
     '5:3.3.4-1 5:4.3.2-4 3:3.3.4-1 3:4.3.2-2',
     [
       'broker/publish-run.ts',
-      'at = encodePuback(arena.bytes, at, identifier)',
-      'at = encodePuback(arena.bytes, at, identifier ^ 1)',
+      'at = encodePuback(arena.bytes, at, identifiers[i] as number)',
+      'at = encodePuback(arena.bytes, at, (identifiers[i] as number) ^ 1)',
     ],
     [
       'broker/incoming-publish.ts',

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import type { Commit } from '../../ports/engine.ts'
+import type { Commit, QueuedDelivery } from '../../ports/engine.ts'
 import { type BundlePlace, bundleBytes, chunkBytes, chunkMessages, encodeBundle } from './chunks.ts'
 import type { Tables } from './database.ts'
 import { numberBytes, readNumber } from './keys.ts'
@@ -109,7 +109,8 @@ function groupsOf(commit: Commit): Int32Array | null {
   let isShared = false
   for (const { messages } of appends) {
     let last = -1
-    for (const { body } of messages) {
+    for (let i = 0; i < messages.length; i++) {
+      const { body } = messages[i] as QueuedDelivery
       if (body === last) continue
       last = body
       const count = (receivers[body] as number) + 1

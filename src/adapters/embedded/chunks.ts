@@ -62,20 +62,15 @@ const expiryFlag = 0x08
 const identifiersFlag = 0x10
 const headBytes = 8
 
-/** One message on its way into a chunk. */
-export interface FreshMessage {
-  readonly length: number
-  readonly delivery: Omit<QueuedDelivery, 'body'>
-  /** Null: the body stands in the chunk. */
-  readonly shared: BundlePlace | null
-  readonly body: Uint8Array
-}
-
 /** A chunk that is put together. */
 export class ChunkBuilder implements ChunkHead {
   readonly entry: number
   readonly first: number
-  readonly messages: FreshMessage[] = []
+  /** One of each per message. */
+  readonly deliveries: Omit<QueuedDelivery, 'body'>[] = []
+  readonly bodies: Uint8Array[] = []
+  /** Where a body stands elsewhere. Empty: all stand in the chunk. */
+  readonly #shared: (BundlePlace | null)[] = []
   readonly bundles: number[] = []
   #inlineBytes = 0
   #metaBytes = 0
@@ -87,23 +82,28 @@ export class ChunkBuilder implements ChunkHead {
   }
 
   get count(): number {
-    return this.messages.length
+    return this.bodies.length
   }
 
   lengthAt(place: number): number {
-    return (this.messages[place] as FreshMessage).length
+    return (this.bodies[place] as Uint8Array).length
   }
 
-  hasRoomFor(message: FreshMessage): boolean {
-    if (this.messages.length === 0) return true
-    if (this.messages.length >= chunkMessages || this.bytes + message.length > 16 * chunkBytes) return false
-    return this.#inlineBytes + message.length <= chunkBytes && this.bundles.length < mostBundles
+  hasRoomFor(length: number): boolean {
+    if (this.bodies.length === 0) return true
+    if (this.bodies.length >= chunkMessages || this.bytes + length > 16 * chunkBytes) return false
+    return this.#inlineBytes + length <= chunkBytes && this.bundles.length < mostBundles
   }
 
-  /** True: it is the first in its bundle. */
-  add(message: FreshMessage): boolean {
-    const { shared, length, delivery } = message
-    this.messages.push(message)
+  /** @param shared null: the body stands in the chunk. @returns true: it is the first in its bundle */
+  add(delivery: Omit<QueuedDelivery, 'body'>, body: Uint8Array, shared: BundlePlace | null): boolean {
+    const { length } = body
+    this.deliveries.push(delivery)
+    this.bodies.push(body)
+    if (shared !== null) {
+      while (this.#shared.length < this.bodies.length - 1) this.#shared.push(null)
+      this.#shared.push(shared)
+    }
     this.bytes += length
     this.#metaBytes += 2 + (shared === null ? 0 : 2) + (delivery.expiresAt === null ? 0 : 8)
     const identifiers = delivery.subscriptionIdentifiers.length
@@ -117,7 +117,7 @@ export class ChunkBuilder implements ChunkHead {
   }
 
   get encodedBytes(): number {
-    return headBytes + 8 * this.bundles.length + 4 * this.messages.length + this.#metaBytes + this.#inlineBytes
+    return headBytes + 8 * this.bundles.length + 4 * this.bodies.length + this.#metaBytes + this.#inlineBytes
   }
 
   /**
@@ -125,19 +125,21 @@ export class ChunkBuilder implements ChunkHead {
    * [bundle's place, 255: in here][index in it][expiry][identifiers]`, then the bodies that stand in here.
    */
   encode(into: Buffer): void {
-    const { messages, bundles } = this
+    const { deliveries, bodies, bundles } = this
+    const count = bodies.length
     into[0] = chunkVersion
     into[1] = bundles.length
-    into.writeUInt16BE(messages.length, 2)
+    into.writeUInt16BE(count, 2)
     into.writeUInt32BE(this.bytes, 4)
     let at = headBytes
     for (const bundle of bundles) {
       writeNumber(into, bundle, at)
       at += 8
     }
-    for (const { length } of messages) at = into.writeUInt32BE(length, at)
-    for (const { delivery, shared } of messages) {
-      const { qos, retain, expiresAt, subscriptionIdentifiers } = delivery
+    for (let i = 0; i < count; i++) at = into.writeUInt32BE((bodies[i] as Uint8Array).length, at)
+    for (let i = 0; i < count; i++) {
+      const { qos, retain, expiresAt, subscriptionIdentifiers } = deliveries[i] as Omit<QueuedDelivery, 'body'>
+      const shared = this.#shared[i] ?? null
       const identifiers = subscriptionIdentifiers.length
       into[at++] =
         qos |
@@ -151,8 +153,9 @@ export class ChunkBuilder implements ChunkHead {
       at = into.writeUInt16BE(identifiers, at)
       for (const identifier of subscriptionIdentifiers) at = into.writeUInt32BE(identifier, at)
     }
-    for (const { shared, body } of messages) {
-      if (shared !== null) continue
+    for (let i = 0; i < count; i++) {
+      if (this.#shared[i] != null) continue
+      const body = bodies[i] as Uint8Array
       into.set(body, at)
       at += body.length
     }

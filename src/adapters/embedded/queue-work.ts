@@ -51,14 +51,14 @@ export class QueueWork {
   #knownTo: Place | null
   #isWhole: boolean
   /** Chunks beyond `#knownTo` that this transaction removed. */
-  readonly #discarded = new Set<string>()
+  #discarded = noPlaces
   #acknowledged: Place | null
   #floor: Place | null
   #cursorMoved = false
   #holes: number
-  readonly #newHoles = new Set<string>()
+  #newHoles = noPlaces
   #outgoing: Map<number, OutgoingInflight> | null = null
-  readonly #incoming = new Map<number, Uint8Array | null>()
+  #incoming: Map<number, Uint8Array | null> | null = null
   messages: number
   bytes: number
 
@@ -102,12 +102,11 @@ export class QueueWork {
       const delivery = messages[index] as QueuedDelivery
       const bytes = bodies[delivery.body] as Uint8Array
       const shared = places[delivery.body] ?? null
-      const message = { index, length: bytes.length, delivery, shared, body: bytes }
-      if (chunk === null || !chunk.hasRoomFor(message)) {
+      if (chunk === null || !chunk.hasRoomFor(bytes.length)) {
         chunk = new ChunkBuilder(entry, index)
         this.#fresh.push(chunk)
       }
-      if (chunk.add(message) && shared !== null) bundles.hold(shared.bundle)
+      if (chunk.add(delivery, bytes, shared) && shared !== null) bundles.hold(shared.bundle)
       this.bytes += bytes.length
     }
     this.messages += messages.length
@@ -168,6 +167,7 @@ export class QueueWork {
       this.#setFloor({ entry: chunk.entry, index: (live[1] as Live).index - 1 })
     } else {
       this.#holes++
+      if (this.#newHoles === noPlaces) this.#newHoles = new Set()
       this.#newHoles.add(`${place.entry}.${place.index}`)
       const { tables, writes } = this.#services
       writes.put(tables.holes, queueKey(this.#prefix, place.entry, place.index), mark)
@@ -188,6 +188,7 @@ export class QueueWork {
 
   setIncoming(packetIdentifier: number, body: Uint8Array | null): void {
     const { tables, writes } = this.#services
+    this.#incoming ??= new Map()
     this.#incoming.set(packetIdentifier, body)
     const key = packetKey(this.#prefix, packetIdentifier)
     if (body === null) writes.remove(tables.incoming, key)
@@ -196,7 +197,7 @@ export class QueueWork {
 
   inflight(): InflightState {
     const incoming = new Map<number, Uint8Array | null>(this.#services.reader.incoming(this.uid))
-    for (const [packetIdentifier, body] of this.#incoming) incoming.set(packetIdentifier, body)
+    for (const [packetIdentifier, body] of this.#incoming ?? []) incoming.set(packetIdentifier, body)
     return {
       acknowledged: this.#acknowledged === null ? null : positionOf(this.#acknowledged),
       outgoing: [...this.outgoing.values()].sort((a, b) => comparePositions(a.position, b.position)),
@@ -229,10 +230,14 @@ export class QueueWork {
 
   /** The queue after this transaction. */
   state(): QueueState {
-    const all: readonly ChunkHead[] = this.#isWhole ? [...this.#front, ...this.#fresh] : this.#front
-    const front = all.slice(0, frontChunks).map(({ entry, first, count, bytes, bundles }) => {
-      return { entry, first, count, bytes, bundles }
-    })
+    const front = this.#front.slice(0, frontChunks)
+    let isWhole = this.#isWhole && this.#front.length <= frontChunks
+    if (isWhole) {
+      for (const { entry, first, count, bytes, bundles } of this.#fresh) {
+        if (front.length < frontChunks) front.push({ entry, first, count, bytes, bundles })
+        else isWhole = false
+      }
+    }
     const last = front.at(-1)
     return {
       messages: this.messages,
@@ -243,7 +248,7 @@ export class QueueWork {
       outgoing: this.outgoing,
       front,
       knownTo: last === undefined ? this.#knownTo : lastOf(last),
-      isWhole: this.#isWhole && all.length <= frontChunks,
+      isWhole,
     }
   }
 
@@ -298,7 +303,9 @@ export class QueueWork {
       this.#isWhole = heads.length < frontChunks
       const last = heads.at(-1)
       if (last !== undefined) this.#knownTo = lastOf(last)
-      for (const head of heads) if (!this.#discarded.has(`${head.entry}.${head.first}`)) this.#front.push(head)
+      for (const head of heads) {
+        if (this.#discarded.size === 0 || !this.#discarded.has(`${head.entry}.${head.first}`)) this.#front.push(head)
+      }
     }
     return this.#front[number] ?? this.#fresh[number - this.#front.length] ?? null
   }
@@ -354,7 +361,10 @@ export class QueueWork {
     const number = this.#front.indexOf(chunk)
     if (number === 0) this.#front.shift()
     else if (number > 0) this.#front.splice(number, 1)
-    else this.#discarded.add(`${chunk.entry}.${chunk.first}`)
+    else {
+      if (this.#discarded === noPlaces) this.#discarded = new Set()
+      this.#discarded.add(`${chunk.entry}.${chunk.first}`)
+    }
   }
 
   #forgetHoles(chunk: ChunkHead): void {
@@ -370,4 +380,6 @@ export class QueueWork {
 }
 
 const noHoles: ReadonlySet<number> = new Set()
+/** Never added to: most transactions of most queues need none of their own. */
+const noPlaces = new Set<string>()
 const mark = new Uint8Array([1])

@@ -8,6 +8,7 @@ import type {
   OpenOutcome,
   OpenSession,
   Position,
+  QueuedDelivery,
   QueuedMessage,
   RegistryWrite,
   RetainChange,
@@ -21,7 +22,6 @@ import { losesMessages, routeChange, type SessionChange } from '../session-entry
 import { BundleWork } from './bodies.ts'
 import { uidBytes } from './keys.ts'
 import { QueueWork } from './queue-work.ts'
-import { positionOf } from './queues.ts'
 import { RegistryWork } from './registry.ts'
 import { RetainedWork } from './retained.ts'
 import { bodyElsewhere } from './session-records.ts'
@@ -219,13 +219,16 @@ export class Unit {
     const told: { readonly uid: SessionUid; readonly messages: readonly QueuedMessage[] }[] = []
     for (const { uid, fresh } of this.queues.values()) {
       if (fresh.length === 0 || !this.#store.tails.has(uid)) continue
-      const messages = fresh.flatMap(({ entry, first, messages }) =>
-        messages.map(({ delivery, body }, i) => {
-          const { qos, retain, subscriptionIdentifiers, expiresAt } = delivery
-          const position = positionOf({ entry, index: first + i })
-          return { position, body, qos, retain, subscriptionIdentifiers, expiresAt }
-        }),
-      )
+      const messages: QueuedMessage[] = []
+      for (const { entry: number, first, deliveries, bodies } of fresh) {
+        const entry = BigInt(number)
+        for (let i = 0; i < bodies.length; i++) {
+          const { qos, retain, subscriptionIdentifiers, expiresAt } = deliveries[i] as Omit<QueuedDelivery, 'body'>
+          const body = bodies[i] as Uint8Array
+          const position = { entry, index: first + i }
+          messages.push({ position, body, qos, retain, subscriptionIdentifiers, expiresAt })
+        }
+      }
       told.push({ uid, messages })
     }
     return told
