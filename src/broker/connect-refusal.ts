@@ -6,7 +6,9 @@ import type { ConnectPacket, PacketFailure, ProtocolVersion } from '../mqtt/pack
 import { type ReasonCode, ReturnCode, returnCodeFor } from '../mqtt/reason-code.ts'
 import type { OpenOutcome } from '../ports/engine.ts'
 import type { DecisionStep } from '../ports/events.ts'
+import type { NamespaceLimits } from '../registry/profile.ts'
 import type { Namespace } from './namespace.ts'
+import { type ConnectRate, takeoversPerSecond } from './namespace-rates.ts'
 import type { Peer } from './peer.ts'
 
 export type ConnectRefusal =
@@ -74,8 +76,20 @@ export function nameRefusal(accepted: Accepted, clientId: string): Refused {
   )
 }
 
-export function rateRefusal(accepted: Accepted): Refused {
-  return refusalOf(accepted, 'connectRateExceeded', step('connectRate', 'fewer connections per second', null, null))
+/** Names the limit, so that whoever looks for the cause need not guess which of them it is. */
+export function rateRefusal(accepted: Accepted, { limits }: Namespace, exceeded: ConnectRate): Refused {
+  return refusalOf(accepted, 'connectRateExceeded', step('connectRate', allowedRate(limits, exceeded), null, null))
+}
+
+function allowedRate(limits: NamespaceLimits, exceeded: ConnectRate): string {
+  switch (exceeded) {
+    case 'connectsPerSecondPerSession':
+      return `${limits[exceeded]} per second of one session (limit ${exceeded})`
+    case 'connectsPerSecond':
+      return `${limits[exceeded]} per second in the namespace (limit ${exceeded})`
+    case 'takeoversPerSecond':
+      return `${takeoversPerSecond} takeover per second of a connected session`
+  }
 }
 
 /** The session's name or its quota: names what is in the way and the command that frees it. */

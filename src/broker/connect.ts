@@ -25,6 +25,7 @@ import { contextOf, evidenceOf, type Gathered, gather } from './gather.ts'
 import { IncomingPublish } from './incoming-publish.ts'
 import { topicFault } from './message-limits.ts'
 import type { Namespace } from './namespace.ts'
+import type { ConnectRate } from './namespace-rates.ts'
 import { openSession, subscriptionsOf } from './open-session.ts'
 import type { Peer } from './peer.ts'
 import { OnlineSession } from './session.ts'
@@ -76,8 +77,9 @@ export async function connect(connection: Peer, packet: ConnectPacket): Promise<
     answerRefused(connection, packet, { kind: 'decision', refused: will.refused })
     return
   }
-  if (!isWithinRate(connection, namespace, packet.clientId, judged)) {
-    answerRefused(connection, packet, { kind: 'decision', refused: rateRefusal(judged) })
+  const exceeded = rateExceeded(connection, namespace, packet.clientId, judged)
+  if (exceeded !== null) {
+    answerRefused(connection, packet, { kind: 'decision', refused: rateRefusal(judged, namespace, exceeded) })
     return
   }
   connection.openingSession(packet)
@@ -129,7 +131,7 @@ export function isAllowedName(clientId: string, { principal }: Accepted, { view,
 }
 
 /** Charged to the name as this client uses it: whoever merely knows a name uses up nothing that belongs to it (S31). */
-function isWithinRate({ core }: Peer, namespace: Namespace, clientId: string, accepted: Accepted): boolean {
+function rateExceeded({ core }: Peer, namespace: Namespace, clientId: string, accepted: Accepted): ConnectRate | null {
   const { authority, uid } = sessionOwnerOf(accepted.principal)
   const existing = core.engine.sessions.find(namespace.id, clientId)
   const isTakeover =
@@ -142,7 +144,7 @@ function isWithinRate({ core }: Peer, namespace: Namespace, clientId: string, ac
   const exceeded = namespace.rates.connectExceeds(session, isTakeover, nowMs)
   // How often sessions may be taken over is no row of the profile: the decision tells it.
   if (exceeded !== null && exceeded !== 'takeoversPerSecond') namespace.limitBites(exceeded)
-  return exceeded === null
+  return exceeded
 }
 
 /** A connection of this node whose end is already under way counts no more. */

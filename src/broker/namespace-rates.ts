@@ -6,8 +6,11 @@ import { KeyedBuckets, Rate, type RateName, Throughput, TokenBucket } from './to
 const rememberedNames = 100_000
 /** A fleet that comes back after an outage is no flood yet. */
 const handshakeBurstSeconds = 10
+/** What bounds how often a CONNECT may come. */
+export type ConnectRate = 'connectsPerSecond' | 'connectsPerSecondPerSession' | 'takeoversPerSecond'
+
 /** Takeovers of one session name per second, in every profile: two clones must not chase each other (S35). */
-const takeoversPerSecond = 1
+export const takeoversPerSecond = 1
 
 export interface SubscribeRate {
   /** Counts one more; the limit that it exceeds, null: none. */
@@ -66,7 +69,7 @@ export class NamespaceRates {
    * @param isTakeover it is connected now
    * @returns the limit that it exceeds; null: none
    */
-  connectExceeds(session: string | null, isTakeover: boolean, nowMs: number): LimitName | 'takeoversPerSecond' | null {
+  connectExceeds(session: string | null, isTakeover: boolean, nowMs: number): ConnectRate | null {
     if (session !== null) {
       if (this.#connectsPerName?.take(session, nowMs) === false) return 'connectsPerSecondPerSession'
       if (isTakeover && !this.#takeovers.take(session, nowMs)) return 'takeoversPerSecond'

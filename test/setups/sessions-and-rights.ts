@@ -95,7 +95,7 @@ export const sessionsAndRights: readonly Setup[] = [
     atOnce: true,
     client: { ...press, clientId: 'hasty' },
     code: 'connectRateExceeded',
-    shows: { step: 'connectRate', expected: 'fewer connections per second' },
+    shows: { step: 'connectRate', expected: '1 per second of one session (limit connectsPerSecondPerSession)' },
     explain: noRates,
     remedy: { change: [limit({ connectsPerSecondPerSession: 1_000 })] },
   },
