@@ -46,8 +46,17 @@ function readDeployment(file: string, config: Pick<Config, 'subscriptionId' | 'r
   const content = parseDocument(file)
   const { subscriptionId, resourceGroup } = config
   const template = readTemplate(content, {}, { ...defaultContext, subscriptionId, resourceGroup })
-  if (!template.ok) throw explain(file, template.error)
-  return template.value
+  if (template.ok) return template.value
+  const failure = explain(file, template.error)
+  const wantsValues = template.error.some(({ code, target }) => code === 'Required' && target.startsWith('parameters.'))
+  throw wantsValues ? new StartError([...failure.lines, valuesElsewhere(file)]) : failure
+}
+
+function valuesElsewhere(file: string): string {
+  return (
+    '--apply takes no values of parameters: give each a defaultValue, or start without this file and run ' +
+    `sealgate apply -f ${file} --parameters NAME=VALUE`
+  )
 }
 
 /** JSON as Azure's tools write it, or YAML; neither with a key that stands twice (S47). */

@@ -106,6 +106,18 @@ test('a YAML document that grows when it is read is refused', async (t) => {
   assert.match((await linesOf(apply(['bomb.yml', levels.join('\n')])))[0] ?? '', /^bomb\.yml: Excessive alias count/)
 })
 
+test('a template whose parameters want values is refused with the command that takes them', async (t) => {
+  const { apply, registry } = await setUp(t)
+  const template = JSON.parse(namespace("[parameters('plant')]"))
+  const lines = await linesOf(
+    apply(['plant.json', JSON.stringify({ parameters: { plant: { type: 'string' } }, ...template })]),
+  )
+  assert.equal(lines[0], 'plant.json: parameters.plant: The parameter "plant" has no default: give a value.')
+  assert.match(lines[1] ?? '', /^plant\.json: resources\[0\]\.name: .*The parameter "plant" has no value\.$/)
+  assert.match(lines.at(-1) ?? '', /sealgate apply -f \S*plant\.json --parameters NAME=VALUE$/)
+  assert.deepEqual(registry.view.namespaces(), [])
+})
+
 test('nothing is applied while a later file cannot be read', async (t) => {
   const { apply, registry } = await setUp(t)
   assert.match(

@@ -27,7 +27,9 @@ export class TemplateReader {
       ...context,
       parameter: (name) => {
         const key = name.toLowerCase()
-        return values.has(key) ? ok(values.get(key)) : missing('parameter', name, declared.keys())
+        if (values.has(key)) return ok(values.get(key))
+        const isDeclared = declared.keys().some((known) => known.toLowerCase() === key)
+        return isDeclared ? err(`The parameter "${name}" has no value.`) : missing('parameter', name, declared.keys())
       },
       variable: (name) => this.#variable(name),
     }
