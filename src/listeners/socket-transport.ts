@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import type { Cancel, Clock } from '../ports/clock.ts'
 import type { ListenerKind, Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+import { received, receiveInPlace } from './receive-buffer.ts'
 import { writeRanges } from './write-ranges.ts'
 
 /** How long a stream that we close may take to leave, with what was written before. */
@@ -35,6 +36,8 @@ export class SocketTransport implements Transport {
   /** Why the stream is closing or ended: the first cause counts. */
   #cause: TransportEnd | null = null
   #owesDrain = false
+  #isPaused = false
+  #isInPlace = false
   #cancelLinger: Cancel | null = null
 
   constructor(socket: Socket, facts: SocketFacts, clock: Clock, lingerMs = defaultLingerMs) {
@@ -74,8 +77,20 @@ export class SocketTransport implements Transport {
     }
     this.#socket.on('data', (chunk: Buffer) => {
       if (this.#phase === 'open') handler.onChunk(chunk)
+      this.#receiveInPlace(handler)
     })
+    this.#receiveInPlace(handler)
     this.#socket.on('end', () => this.#peerEnded())
+  }
+
+  /** What arrived before comes as an event first, and everything where Node.js offers no more. */
+  #receiveInPlace(handler: TransportHandler): void {
+    if (this.#isInPlace) return
+    this.#isInPlace = receiveInPlace(this.#socket, (length) => {
+      if (this.#phase === 'open') handler.onChunk(received(length))
+      // The stream may have begun to read again by itself, for the sake of its own empty buffer.
+      return !this.#isPaused
+    })
   }
 
   write(ranges: readonly Uint8Array[]): void {
@@ -87,11 +102,15 @@ export class SocketTransport implements Transport {
   }
 
   pause(): void {
-    if (this.#phase === 'open') this.#socket.pause()
+    if (this.#phase !== 'open') return
+    this.#isPaused = true
+    this.#socket.pause()
   }
 
   resume(): void {
-    if (this.#phase === 'open') this.#socket.resume()
+    if (this.#phase !== 'open') return
+    this.#isPaused = false
+    this.#socket.resume()
   }
 
   close(): void {
@@ -99,6 +118,7 @@ export class SocketTransport implements Transport {
     this.#leave({ kind: 'closedByUs' })
     // What the peer still sends is read and dropped: unread bytes would turn our end into a reset, and the peer would
     // lose the last packet that we sent it.
+    this.#isPaused = false
     this.#socket.resume()
     this.#socket.end()
     this.#linger()
