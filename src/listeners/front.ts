@@ -39,7 +39,8 @@ export interface Arrival {
 }
 
 export interface FrontHandler {
-  onArrival(arrival: Arrival): void
+  /** @param goOn lets the server have the socket, at once or later */
+  onArrival(arrival: Arrival, goOn: () => void): void
   /** One peer was turned away at the limits; called once for each spell in which its source has no tokens left. */
   onTurnedAway(remoteAddress: string): void
 }
@@ -89,8 +90,9 @@ export function openFront(
     }
     open.add(socket)
     socket.on('close', () => open.delete(socket))
-    handler.onArrival({ socket, remoteAddress: address, remotePort })
-    for (const listener of goOn) listener.call(server, socket)
+    handler.onArrival({ socket, remoteAddress: address, remotePort }, () => {
+      for (const listener of goOn) listener.call(server, socket)
+    })
   })
 
   const { promise, resolve, reject } = Promise.withResolvers<Listening>()

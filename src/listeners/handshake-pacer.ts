@@ -1,44 +1,66 @@
 import type { Clock } from '../ports/clock.ts'
 
-/** How long a handshake that got a place may keep it: whoever falls silent holds nobody up, */
-const leaseMs = 200
-/** and less where others wait. */
-const hurriedLeaseMs = 50
-const fewest = 4
-const first = 16
-const most = 512
-/** The loop is busy when a turn takes longer: everybody who is connected waits for that long. */
-const busyTurnMs = 8
+/** Everybody who is connected waits for as long as a turn of the event loop takes: fewer handshakes after a longer one. */
+const busyTurnMs = 4
+/** After a turn with less work nobody answered; those who are silent change places with others only now and then. */
+const idleTurnMs = 0.5
+const idleWaitMs = 2
+const fewest = 2
+const first = 8
+const most = 16
 
 export interface PacerOptions {
   /** Milliseconds that the event loop has worked, all in all; not those in which it waited. */
   readonly workedMs: () => number
 }
 
+/** What the pacer asks of a handshake. */
+export interface PacedHandshake {
+  /** To read what its peer sends, from here on. */
+  goOn(): void
+  /**
+   * To read nothing until it is told to go on.
+   *
+   * @returns false: it cannot be held, and goes on without a place
+   */
+  hold(): boolean
+}
+
+interface Entry {
+  readonly source: string
+  readonly handshake: PacedHandshake
+  /** The turn at whose end its place was given; what its peer has sent by then is read in the next one. */
+  turn: number
+}
+
 /**
- * Lets handshakes begin as fast as those who are connected can bear. What costs in a handshake comes in two pieces, of which
- * the second is the peer's to send: when thousands come back at once, a hundred second pieces may arrive in one turn, and
- * everybody else waits for all of them. So as many may be under way as keep the turns short: fewer when one was long, more
- * when it was not. A place is leased, never owned: a gate on in-flight count alone could be held shut by silent peers. Sources
- * take turns, so that many handshakes of one address do not stand before those of others.
+ * Lets handshakes go on as fast as those who are connected can bear. A handshake costs in pieces, each when the peer has sent
+ * something: when thousands come back at once, a hundred such pieces may wait for the same turn, and everybody else for
+ * all of them. So only those who have a place are read, each for one piece a turn, and there are as many places as keep
+ * the turns short. A place is never owned: whoever had a turn in which to be read gives way to those who wait, so silent
+ * peers hold nobody up, and what they send later waits for their next place. Sources take turns, so that many handshakes
+ * of one address do not stand before those of others.
  */
 export class HandshakePacer {
   readonly #clock: Clock
   readonly #workedMs: () => number
   /** By source; the first one is next, and then the last. */
-  readonly #waiting = new Map<string, Set<() => void>>()
+  readonly #waiting = new Map<string, Set<Entry>>()
   #waitingCount = 0
-  #underWay = 0
+  /** Who has a place, for longest first. */
+  readonly #reading = new Set<Entry>()
   #limit = first
-  #isSampling = false
-  #workedBefore = 0
+  #turn = 0
+  #isScheduled = false
+  #workedBefore: number | null = null
+  #cancelTimer: (() => void) | null = null
 
   constructor(clock: Clock, { workedMs }: PacerOptions) {
     this.#clock = clock
     this.#workedMs = workedMs
   }
 
-  /** Handshakes that may be under way now. */
+  /** Handshakes that may be read now. */
   get limit(): number {
     return this.#limit
   }
@@ -48,79 +70,102 @@ export class HandshakePacer {
   }
 
   /**
-   * Calls `begin` when there is a place, perhaps at once.
+   * Calls `goOn` at once when there is a place; else, and while others wait, `hold` and `goOn` in turns.
    *
    * @param source whoever of it waits, waits behind the others of it alone
    * @returns what to call when the handshake is over, or its peer is gone
    */
-  enter(source: string, begin: () => void): () => void {
-    let cancelLease: (() => void) | null = null
-    let isOver = false
-    const leave = (): void => {
-      if (isOver) return
-      isOver = true
-      if (this.#forget(source, start)) return
-      cancelLease?.()
-      this.#underWay--
-      this.#sample()
-      this.#next()
+  enter(source: string, handshake: PacedHandshake): () => void {
+    const entry = { source, handshake, turn: 0 }
+    // Its first bytes may come after the turn that ends next.
+    if (this.#waitingCount === 0 && this.#reading.size < this.#limit) this.#start(entry, this.#turn + 1)
+    else {
+      // One that cannot be held does no harm yet: nobody answers it.
+      handshake.hold()
+      this.#wait(entry)
     }
-    const start = (): void => {
-      this.#underWay++
-      cancelLease = this.#clock.setTimer(this.#waitingCount > 0 ? hurriedLeaseMs : leaseMs, leave)
-      begin()
+    this.#watch()
+    return () => {
+      if (this.#reading.delete(entry)) this.#watch()
+      else this.#forget(entry)
     }
-    this.#sample()
-    if (this.#underWay < this.#limit) start()
-    else this.#wait(source, start)
-    return leave
   }
 
-  #wait(source: string, start: () => void): void {
-    const others = this.#waiting.get(source)
-    if (others === undefined) this.#waiting.set(source, new Set([start]))
-    else others.add(start)
+  #start(entry: Entry, turn: number): void {
+    entry.turn = turn
+    this.#reading.add(entry)
+    entry.handshake.goOn()
+  }
+
+  #wait(entry: Entry): void {
+    const others = this.#waiting.get(entry.source)
+    if (others === undefined) this.#waiting.set(entry.source, new Set([entry]))
+    else others.add(entry)
     this.#waitingCount++
   }
 
-  /** @returns false: it does not wait */
-  #forget(source: string, start: () => void): boolean {
-    const others = this.#waiting.get(source)
-    if (others?.delete(start) !== true) return false
-    if (others.size === 0) this.#waiting.delete(source)
+  #forget(entry: Entry): void {
+    const others = this.#waiting.get(entry.source)
+    if (others?.delete(entry) !== true) return
+    if (others.size === 0) this.#waiting.delete(entry.source)
     this.#waitingCount--
-    return true
   }
 
-  #next(): void {
-    while (this.#underWay < this.#limit) {
-      const [first] = this.#waiting
-      if (first === undefined) return
-      const [source, starts] = first
-      const [start] = starts
-      if (start === undefined) return
-      this.#forget(source, start)
-      if (this.#waiting.delete(source)) this.#waiting.set(source, starts)
-      start()
+  /** Until the end of the turn after this one: a loop that has nothing to do is not kept awake for more. */
+  #watch(): void {
+    if (this.#isScheduled) return
+    this.#isScheduled = true
+    this.#cancelTimer?.()
+    this.#cancelTimer = null
+    this.#clock.endOfTurn(this.#onTurn)
+  }
+
+  readonly #onTurn = (): void => {
+    this.#isScheduled = false
+    this.#turn++
+    const worked = this.#workedMs()
+    const turnMs = this.#workedBefore === null ? null : worked - this.#workedBefore
+    this.#workedBefore = null
+    if (turnMs !== null) {
+      this.#limit = turnMs > busyTurnMs ? Math.max(fewest, this.#limit >> 1) : Math.min(most, this.#limit + 1)
+    }
+    this.#takeTurns()
+    if (this.#waitingCount === 0 && turnMs !== null) return
+    if (turnMs === null || turnMs >= idleTurnMs) {
+      this.#workedBefore = worked
+      this.#watch()
+    } else this.#cancelTimer = this.#clock.setTimer(idleWaitMs, () => this.#watch())
+  }
+
+  /** Who could be read gives way to those who wait. */
+  #takeTurns(): void {
+    let giveWay = Math.max(Math.min(this.#waitingCount, this.#reading.size), this.#reading.size - this.#limit)
+    const held: Entry[] = []
+    for (const entry of this.#reading) {
+      if (giveWay <= 0) break
+      if (entry.turn >= this.#turn) continue
+      giveWay--
+      this.#reading.delete(entry)
+      if (entry.handshake.hold()) held.push(entry)
+    }
+    // Behind those who wait already.
+    for (const entry of held) this.#wait(entry)
+    while (this.#reading.size < this.#limit) {
+      const entry = this.#nextWaiting()
+      if (entry === null) return
+      this.#start(entry, this.#turn)
     }
   }
 
-  /** Measures the turn after this one: a loop that has nothing to do is not kept awake for more. */
-  #sample(): void {
-    if (this.#isSampling) return
-    this.#isSampling = true
-    this.#clock.endOfTurn(this.#beginTurn)
-  }
-
-  readonly #beginTurn = (): void => {
-    this.#workedBefore = this.#workedMs()
-    this.#clock.endOfTurn(this.#endTurn)
-  }
-
-  readonly #endTurn = (): void => {
-    this.#isSampling = false
-    const turnMs = this.#workedMs() - this.#workedBefore
-    this.#limit = turnMs > busyTurnMs ? Math.max(fewest, this.#limit >> 1) : Math.min(most, this.#limit + 1)
-    this.#next()
+  #nextWaiting(): Entry | null {
+    const [first] = this.#waiting
+    if (first === undefined) return null
+    const [source, entries] = first
+    const [entry] = entries
+    if (entry === undefined) return null
+    this.#forget(entry)
+    // The others of its source come after all other sources.
+    if (this.#waiting.delete(source)) this.#waiting.set(source, entries)
+    return entry
   }
 }

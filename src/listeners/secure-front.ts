@@ -1,9 +1,10 @@
-import { type Server, TLSSocket, type TlsOptions } from 'node:tls'
+import type { Socket } from 'node:net'
+import type { Server, TLSSocket, TlsOptions } from 'node:tls'
 import { normalizeServerName } from '../base/server-name.ts'
 import { plainAddress, sourceOf } from '../base/source-address.ts'
 import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
-import { HandshakePacer } from './handshake-pacer.ts'
+import { HandshakePacer, type PacedHandshake } from './handshake-pacer.ts'
 import { readPeerChain } from './peer-chain.ts'
 import type { SocketFacts } from './socket-transport.ts'
 import type { TlsContexts } from './tls-context.ts'
@@ -36,27 +37,20 @@ const hostRateExceeded = 'handshake rate of the host exceeded'
  * @param knownProtocols the application protocols (ALPN) that a client may name; one that names none is served as well
  */
 export function secureServerOptions(options: SecureDoorOptions, knownProtocols: readonly string[]): TlsOptions {
-  const { contexts, clock } = options
-  const pacer = new HandshakePacer(clock, { workedMs: () => performance.eventLoopUtilization().active })
+  const { contexts } = options
   return {
     ...socketOptions,
     ...contexts.fallbackOptions,
     requestCert: true,
     rejectUnauthorized: false,
     handshakeTimeout: options.handshakeTimeoutMs,
-    SNICallback(this: unknown, sent, answer) {
+    SNICallback(sent, answer) {
       const serverName = normalizeServerName(sent)
       if (options.admitsHandshake?.(serverName) === false) {
         answer(new Error(hostRateExceeded))
         return
       }
-      // The socket calls it as its own method, which Node.js does not promise; without it the lease ends the stay.
-      const socket = this instanceof TLSSocket ? this : null
-      const source = sourceOf(plainAddress(socket?.remoteAddress ?? ''))
-      const leave = pacer.enter(source, () => {
-        if (socket?.destroyed !== true) answer(null, contexts.contextFor(serverName))
-      })
-      socket?.once('secure', leave).once('close', leave)
+      answer(null, contexts.contextFor(serverName))
     },
     // An answer of undefined is the alert no_application_protocol; not called for a client that names none.
     ALPNCallback: ({ protocols }) => protocols.find((protocol) => knownProtocols.includes(protocol)),
@@ -75,8 +69,9 @@ export async function openSecureFront(
   server: Server,
   handler: SecureFrontHandler,
 ): Promise<Listening> {
-  const { contexts, limiter } = options
+  const { clock, contexts, limiter } = options
   const underWay = new Handshakes()
+  const pacer = new HandshakePacer(clock, { workedMs: () => performance.eventLoopUtilization().active })
 
   const fail = (remoteAddress: string, sent: string | false | null | undefined, reason: string): void =>
     handler.onHandshakeFailure({
@@ -153,14 +148,16 @@ export async function openSecureFront(
     kind,
     options,
     {
-      onArrival(arrival) {
-        underWay.add(arrival)
-        arrival.socket.once('close', () =>
+      onArrival(arrival, goOn) {
+        const leave = pacer.enter(sourceOf(arrival.remoteAddress), pacedHandshake(arrival.socket, goOn))
+        underWay.add({ arrival, leave })
+        arrival.socket.once('close', () => {
+          leave()
           // The TLS layer may know more, and says so a moment later.
-          options.clock.endOfTurn(() => {
+          clock.endOfTurn(() => {
             if (underWay.remove(arrival)) left(arrival, null)
-          }),
-        )
+          })
+        })
       },
       onTurnedAway: (remoteAddress) => fail(remoteAddress, null, 'connection rate exceeded'),
     },
@@ -175,17 +172,24 @@ export async function openSecureFront(
   }
 }
 
+interface Handshake {
+  readonly arrival: Arrival
+  /** Gives its place to others. */
+  readonly leave: () => void
+}
+
 /** Peers whose handshake is not complete, found again from the socket that the TLS layer makes of theirs. */
 class Handshakes {
-  readonly #byPeer = new Map<string, Arrival>()
+  readonly #byPeer = new Map<string, Handshake>()
 
-  add(arrival: Arrival): void {
-    this.#byPeer.set(peerOf(arrival), arrival)
+  add(handshake: Handshake): void {
+    this.#byPeer.set(peerOf(handshake.arrival), handshake)
   }
 
   /** False: it was taken before. */
   remove(arrival: Arrival): boolean {
-    return this.#byPeer.get(peerOf(arrival)) === arrival && this.#byPeer.delete(peerOf(arrival))
+    const peer = peerOf(arrival)
+    return this.#byPeer.get(peer)?.arrival === arrival && this.#byPeer.delete(peer)
   }
 
   take(socket: TLSSocket): Arrival | undefined {
@@ -194,9 +198,10 @@ class Handshakes {
     // be told, with less of a reason.
     const below = (socket as { readonly _parent?: PeerAddress | null })._parent
     const peer = peerOf(below ?? socket)
-    const arrival = this.#byPeer.get(peer)
+    const handshake = this.#byPeer.get(peer)
     this.#byPeer.delete(peer)
-    return arrival
+    handshake?.leave()
+    return handshake?.arrival
   }
 }
 
@@ -207,4 +212,35 @@ interface PeerAddress {
 
 function peerOf({ remoteAddress, remotePort }: PeerAddress): string {
   return `${remoteAddress === undefined ? '' : plainAddress(remoteAddress)} ${remotePort}`
+}
+
+/**
+ * What Node.js has below a socket and does not document. Reading is stopped there because a socket of the TLS layer has no
+ * other way to: `pause` holds back what was decrypted, and handshakes go on.
+ */
+interface Handle {
+  readStop?(): unknown
+  readStart?(): unknown
+}
+
+function pacedHandshake(socket: Socket, begin: () => void): PacedHandshake {
+  const handle = (): Handle | null => (socket as unknown as { readonly _handle?: Handle | null })._handle ?? null
+  let hasBegun = false
+  let isHeld = false
+  return {
+    goOn() {
+      if (socket.destroyed) return
+      if (!hasBegun) begin()
+      hasBegun = true
+      if (isHeld) handle()?.readStart?.()
+      isHeld = false
+    },
+    hold() {
+      const below = handle()
+      if (below?.readStop === undefined || below.readStart === undefined) return false
+      below.readStop()
+      isHeld = true
+      return true
+    },
+  }
 }
