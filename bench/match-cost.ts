@@ -1,7 +1,8 @@
 import { Router } from '../src/broker/router.ts'
 import { SessionEntry } from '../src/broker/session-table.ts'
 import { parseTopicFilter, parseTopicName, type TopicName } from '../src/mqtt/topic.ts'
-import type { SessionUid, StoredSubscription } from '../src/ports/engine.ts'
+import type { SessionUid } from '../src/ports/identity.ts'
+import type { StoredSubscription } from '../src/ports/session-store.ts'
 import { median } from './statistics.ts'
 
 /**

@@ -8,7 +8,7 @@ import { nodeClock } from '../src/adapters/node/clock.ts'
 import { nodeRandom } from '../src/adapters/node/random.ts'
 import { authenticate } from '../src/auth/authenticate.ts'
 import { toUnixSeconds } from '../src/base/time.ts'
-import type { NodeId } from '../src/ports/engine.ts'
+import type { NodeId } from '../src/ports/identity.ts'
 import { openRegistry, type Registry } from '../src/registry/registry.ts'
 import {
   authenticationNameOf,

@@ -2,6 +2,7 @@
  * `npm run bench -- restart`: builds a data directory with 100,000 offline sessions and 1,000,000 queued messages and measures how
  * long the real process takes from its start to its ready file, how much memory it then has, and that a session gets its messages.
  */
+
 import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +14,9 @@ import { nodeRandom } from '../src/adapters/node/random.ts'
 import { encodeStoredMessage } from '../src/broker/stored-message.ts'
 import { encodePacket } from '../src/mqtt/encode.ts'
 import { PublishView } from '../src/mqtt/publish-view.ts'
-import type { Append, NodeId, OpenSession, SessionUid } from '../src/ports/engine.ts'
+import type { NodeId, SessionUid } from '../src/ports/identity.ts'
+import type { Append } from '../src/ports/message-store.ts'
+import type { OpenSession } from '../src/ports/session-store.ts'
 import { openRegistry } from '../src/registry/registry.ts'
 import { readCpu } from './load/process-cpu.ts'
 

@@ -3,13 +3,16 @@
  * has ten messages under way to a queue of its own: one commit per turn brings body and reference, the queue's follower
  * is told, acknowledges, and the next turn begins. Durable QoS 1 end to end is the case `tcp-pairs-qos1-durable`.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { openEmbedded } from '../src/adapters/embedded/engine.ts'
 import { nodeClock } from '../src/adapters/node/clock.ts'
-import type { Append, Fence, NamespaceId, NodeId, QueuedMessage, SessionUid } from '../src/ports/engine.ts'
+import type { NamespaceId, NodeId, SessionUid } from '../src/ports/identity.ts'
+import type { Append, QueuedMessage } from '../src/ports/message-store.ts'
+import type { Fence } from '../src/ports/session-store.ts'
 
 export interface StoreJob {
   /** 1: every message has a queue of its own. More: it is for so many queues. */

@@ -1,14 +1,8 @@
 import { unreachable } from '../base/assert.ts'
 import type { UnixMillis } from '../base/time.ts'
-import type {
-  Append,
-  Commit,
-  CommitResult,
-  OwnerOperation,
-  QueueLimits,
-  RetainChange,
-  SessionUid,
-} from '../ports/engine.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { Append, Commit, CommitResult, OwnerOperation, RetainChange } from '../ports/message-store.ts'
+import type { QueueLimits } from '../ports/session-store.ts'
 import type { SessionTable } from './session-table.ts'
 
 export type MessageOperation = Extract<OwnerOperation, { readonly kind: 'acknowledge' | 'outgoing' | 'incoming' }>

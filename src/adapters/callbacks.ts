@@ -1,4 +1,4 @@
-import type { Stop } from '../ports/engine.ts'
+import type { Stop } from '../ports/stop.ts'
 
 /** Throws outside the caller's stack, where the process (or the test) sees a bug instead of a half-applied write. */
 export function throwLater(error: unknown): void {

@@ -1,4 +1,6 @@
-import type { Bus, BusMessage, Leases, NamespaceId, NodeId, NodeMessage, Stop } from '../ports/engine.ts'
+import type { Bus, BusMessage, Leases, NodeMessage } from '../ports/cluster.ts'
+import type { NamespaceId, NodeId } from '../ports/identity.ts'
+import type { Stop } from '../ports/stop.ts'
 import { Callbacks } from './callbacks.ts'
 
 /** MQTT 5.0 4.7: the reference form of matching, level by level. */

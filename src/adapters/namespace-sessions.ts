@@ -1,4 +1,5 @@
-import type { SessionOwner, SessionUid } from '../ports/engine.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { SessionOwner } from '../ports/session-store.ts'
 import type { SessionEntry } from './session-entry.ts'
 import { byCodeUnits, SortedList } from './sorted-list.ts'
 

@@ -1,5 +1,5 @@
 import { assert } from '../base/assert.ts'
-import type { Append, Commit, CommitResult, QueuedDelivery } from '../ports/engine.ts'
+import type { Append, Commit, CommitResult, QueuedDelivery } from '../ports/message-store.ts'
 
 /**
  * Who repeats a commit makes no other one meanwhile, so a repeat is the last one of its caller. More would be memory and

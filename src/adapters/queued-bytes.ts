@@ -1,4 +1,4 @@
-import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 
 /** What the queues of each namespace hold; namespaces without any are not among them. */
 export class QueuedBytes {

@@ -1,6 +1,8 @@
 import { assert } from '../base/assert.ts'
 import { finish, type Steps } from '../base/steps.ts'
-import { EngineError, type RegistryWrite, type Revision } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { Revision } from '../ports/identity.ts'
+import type { RegistryWrite } from '../ports/registry-store.ts'
 
 /** Registry keys are made of words and uids; a store may have to keep them in its own, bounded keys. */
 export const longestKeyBytes = 1024

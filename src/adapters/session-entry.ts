@@ -1,4 +1,4 @@
-import type { QueueLimits, RouteChange, SessionRecord, StoredSubscription } from '../ports/engine.ts'
+import type { QueueLimits, RouteChange, SessionRecord, StoredSubscription } from '../ports/session-store.ts'
 
 /** What is known of a session besides its messages. Never changed in place. */
 export interface SessionEntry {

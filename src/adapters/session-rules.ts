@@ -1,5 +1,6 @@
 import { type UnixMillis, unixMillis } from '../base/time.ts'
-import type { OpenQuestion, OpenSession, SessionOwner, SessionRecord, SessionUid, StoredWill } from '../ports/engine.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { OpenQuestion, OpenSession, SessionOwner, SessionRecord, StoredWill } from '../ports/session-store.ts'
 
 /**
  * The decisions of the session store, as functions of records, so that every adapter decides alike. What they need to

@@ -1,20 +1,18 @@
 import { assert } from '../base/assert.ts'
 import type { UnixMillis } from '../base/time.ts'
-import {
-  EngineError,
-  type Fence,
-  type InflightState,
-  type NamespaceId,
-  type NodeId,
-  type OpenOutcome,
-  type OpenQuestion,
-  type OpenRefusal,
-  type OpenSession,
-  type RouteChange,
-  type SessionRecord,
-  type SessionUid,
-  type StoredSubscription,
-} from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { NamespaceId, NodeId, SessionUid } from '../ports/identity.ts'
+import type {
+  Fence,
+  InflightState,
+  OpenOutcome,
+  OpenQuestion,
+  OpenRefusal,
+  OpenSession,
+  RouteChange,
+  SessionRecord,
+  StoredSubscription,
+} from '../ports/session-store.ts'
 import { NamespaceSessions, ownerKey } from './namespace-sessions.ts'
 import { routeChange, type SessionChange, type SessionEntry } from './session-entry.ts'
 import {

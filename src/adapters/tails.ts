@@ -1,4 +1,7 @@
-import type { Fence, QueuedMessage, SessionUid, Stop } from '../ports/engine.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { QueuedMessage } from '../ports/message-store.ts'
+import type { Fence } from '../ports/session-store.ts'
+import type { Stop } from '../ports/stop.ts'
 import { throwLater } from './callbacks.ts'
 import type { SessionTable } from './session-table.ts'
 

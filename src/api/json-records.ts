@@ -1,4 +1,6 @@
-import { EngineError, type RegistryStore, type Revision } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { Revision } from '../ports/identity.ts'
+import type { RegistryStore } from '../ports/registry-store.ts'
 
 interface Entry {
   readonly index: string

@@ -1,5 +1,5 @@
 import type { UnixSeconds } from '../base/time.ts'
-import type { SessionOwner } from '../ports/engine.ts'
+import type { SessionOwner } from '../ports/session-store.ts'
 import type { Attributes } from '../registry/attributes.ts'
 
 /** Who is connected: chosen once per connection, never changed (design 3.3). */

@@ -1,4 +1,4 @@
-import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import { evaluateAttributeQuery } from '../registry/attribute-query.ts'
 import type { Attributes } from '../registry/attributes.ts'
 import { type ConcreteTemplate, fillIn, type InstantiationFailure } from '../registry/topic-template.ts'

@@ -1,17 +1,9 @@
 import type { UnixMillis } from '../base/time.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
-import {
-  type Append,
-  type Commit,
-  EngineError,
-  type Fence,
-  type HotPath,
-  type NamespaceId,
-  type OwnerOperation,
-  type QueuedDelivery,
-  type RetainChange,
-  type SessionUid,
-} from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { NamespaceId, SessionUid } from '../ports/identity.ts'
+import type { Append, Commit, HotPath, OwnerOperation, QueuedDelivery, RetainChange } from '../ports/message-store.ts'
+import type { Fence } from '../ports/session-store.ts'
 import { LatencyTally } from './tally.ts'
 import type { Turn } from './turn.ts'
 

@@ -9,7 +9,7 @@ import { err, ok, type Result } from '../base/result.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { parseTopicName, type TopicName } from '../mqtt/topic.ts'
-import type { OpenOutcome, SessionRecord, StoredWill } from '../ports/engine.ts'
+import type { OpenOutcome, SessionRecord, StoredWill } from '../ports/session-store.ts'
 import { noteCertificate } from './certificate-note.ts'
 import { connectFault, negotiate } from './connack.ts'
 import {

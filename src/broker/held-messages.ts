@@ -1,6 +1,6 @@
 import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
-import type { InflightState } from '../ports/engine.ts'
+import type { InflightState } from '../ports/session-store.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import type { RetainedTopics } from './retained-topics.ts'
 import { readStoredMessage, readStoredPublish } from './stored-message.ts'

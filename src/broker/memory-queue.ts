@@ -1,5 +1,5 @@
 import type { UnixMillis } from '../base/time.ts'
-import type { QueueLimits } from '../ports/engine.ts'
+import type { QueueLimits } from '../ports/session-store.ts'
 import type { QueuedBytes } from './queued-bytes.ts'
 import type { SharedCopy } from './shared-subscription.ts'
 

@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
-import type { NamespaceId, StoredSubscription } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import type { Log } from '../ports/log.ts'
+import type { StoredSubscription } from '../ports/session-store.ts'
 import type { NamespaceLimits } from '../registry/profile.ts'
 import type { NamespaceView } from '../registry/view.ts'
 import { DecisionLog } from './decision-log.ts'

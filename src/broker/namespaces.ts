@@ -1,6 +1,7 @@
 import type { Clock } from '../ports/clock.ts'
-import type { NamespaceId, Queue } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import type { Log } from '../ports/log.ts'
+import type { Queue } from '../ports/message-store.ts'
 import type { NamespaceView, RegistryView } from '../registry/view.ts'
 import { Namespace } from './namespace.ts'
 import type { BrokerSettings } from './settings.ts'

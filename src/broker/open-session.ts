@@ -3,14 +3,9 @@ import { sessionOwnerOf } from '../auth/principal.ts'
 import { unixMillis } from '../base/time.ts'
 import type { ConnectPacket } from '../mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../mqtt/reason-code.ts'
-import {
-  EngineError,
-  type OpenOutcome,
-  type OpenSession,
-  type SessionRecord,
-  type SessionUid,
-  type StoredWill,
-} from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { OpenOutcome, OpenSession, SessionRecord, StoredWill } from '../ports/session-store.ts'
 import { takenOver } from './close-cause.ts'
 import { negotiate } from './connack.ts'
 import { answerRefused } from './connect-refusal.ts'

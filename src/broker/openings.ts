@@ -1,4 +1,5 @@
-import type { NamespaceId, OpenOutcome, OpenSession, SessionRecord, SessionUid } from '../ports/engine.ts'
+import type { NamespaceId, SessionUid } from '../ports/identity.ts'
+import type { OpenOutcome, OpenSession, SessionRecord } from '../ports/session-store.ts'
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 import type { SessionEnds } from './session-end.ts'

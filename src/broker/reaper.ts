@@ -1,5 +1,6 @@
 import type { Cancel } from '../ports/clock.ts'
-import { EngineError, type SessionRecord } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { SessionRecord } from '../ports/session-store.ts'
 import type { Core } from './core.ts'
 import type { Openings } from './openings.ts'
 import type { Wills } from './will.ts'

@@ -1,4 +1,5 @@
-import { EngineError, type Fence, type OpenOutcome, type SessionRecord } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { Fence, OpenOutcome, SessionRecord } from '../ports/session-store.ts'
 import { type CloseCause, takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 import type { Namespace } from './namespace.ts'

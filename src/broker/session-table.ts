@@ -1,4 +1,5 @@
-import type { Fence, Position, SessionUid } from '../ports/engine.ts'
+import type { SessionUid } from '../ports/identity.ts'
+import type { Fence, Position } from '../ports/session-store.ts'
 import type { OnlineSession } from './session.ts'
 import type { Subscription } from './subscription.ts'
 

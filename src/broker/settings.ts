@@ -1,4 +1,4 @@
-import type { NodeId } from '../ports/engine.ts'
+import type { NodeId } from '../ports/identity.ts'
 import { defaultPathWork, type PathWorkRates } from './path-work.ts'
 
 /** Our slice of the configuration. */

@@ -1,4 +1,5 @@
-import type { NamespaceId, Stop } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
+import type { Stop } from '../ports/stop.ts'
 import { takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
 import { SessionEntry } from './session-table.ts'

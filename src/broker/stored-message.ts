@@ -5,7 +5,7 @@ import { variableByteIntegerLength, writeVariableByteInteger } from '../mqtt/pac
 import { encodePublishFrame, PublishDraft, publishLength } from '../mqtt/publish-encoder.ts'
 import type { PublishView } from '../mqtt/publish-view.ts'
 import { asBuffer } from '../mqtt/utf8.ts'
-import type { SessionOwner } from '../ports/engine.ts'
+import type { SessionOwner } from '../ports/session-store.ts'
 
 /**
  * A message as the store keeps it: independent of the protocol version it came in, with who published it and when

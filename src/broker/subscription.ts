@@ -1,5 +1,5 @@
 import type { TopicFilter } from '../mqtt/topic.ts'
-import type { StoredSubscription } from '../ports/engine.ts'
+import type { StoredSubscription } from '../ports/session-store.ts'
 
 /** A subscription with its filter taken apart. */
 export interface Subscription {

@@ -1,4 +1,4 @@
-import { EngineError } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
 import type { Log } from '../ports/log.ts'
 
 interface Work {

@@ -1,4 +1,4 @@
-import type { NamespaceId } from './engine.ts'
+import type { NamespaceId } from './identity.ts'
 import type { TokenFailure, VerifiedToken } from './token-verifier.ts'
 
 /**

@@ -1,5 +1,5 @@
 import type { UnixMillis, UnixSeconds } from '../base/time.ts'
-import type { NamespaceId } from './engine.ts'
+import type { NamespaceId } from './identity.ts'
 import type { HandshakeFailure, ListenerKind } from './transport.ts'
 
 /** Azure Event Grid's reasons, spelled as its lifecycle events spell them. */

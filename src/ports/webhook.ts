@@ -1,6 +1,6 @@
 import type { Result } from '../base/result.ts'
 import type { UnixSeconds } from '../base/time.ts'
-import type { NamespaceId } from './engine.ts'
+import type { NamespaceId } from './identity.ts'
 
 /** What the namespace's webhook is asked. */
 export interface WebhookQuestion {

@@ -1,4 +1,5 @@
-import { EngineError, type RegistryStore, type RegistryWrite } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { RegistryStore, RegistryWrite } from '../ports/registry-store.ts'
 import { entriesOf } from './client-index.ts'
 import { recordsBelow } from './stage.ts'
 import { decodeStored, formatKey, Index, type StoredClient } from './stored.ts'

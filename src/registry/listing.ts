@@ -1,5 +1,5 @@
 import { ok, type Result } from '../base/result.ts'
-import type { RegistryStore } from '../ports/engine.ts'
+import type { RegistryStore } from '../ports/registry-store.ts'
 import { parentOf } from './change.ts'
 import type { RegistryFailure } from './failure.ts'
 import { childResource, etagOf, type Resource } from './resource.ts'

@@ -1,4 +1,4 @@
-import type { RegistryStore } from '../ports/engine.ts'
+import type { RegistryStore } from '../ports/registry-store.ts'
 import { entriesOf } from './client-index.ts'
 import { childTypes } from './resource-id.ts'
 import { forgetSeen } from './seen/forget-seen.ts'

@@ -1,8 +1,10 @@
 import { err, ok, type Result } from '../base/result.ts'
 import { finish, inSlices, type Steps } from '../base/steps.ts'
 import type { Cancel, Clock } from '../ports/clock.ts'
-import type { NamespaceId, RegistryChange, RegistryStore, Stop } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import type { Random } from '../ports/random.ts'
+import type { RegistryChange, RegistryStore } from '../ports/registry-store.ts'
+import type { Stop } from '../ports/stop.ts'
 import { applyAll, withEtags } from './apply-changes.ts'
 import {
   type Author,

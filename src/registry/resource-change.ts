@@ -1,6 +1,6 @@
 import { inSlices } from '../base/steps.ts'
 import type { Clock } from '../ports/clock.ts'
-import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import type { ResourceType } from './resource-id.ts'
 import { decodeStored, generationOf } from './stored.ts'
 

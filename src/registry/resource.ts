@@ -1,4 +1,4 @@
-import type { Revision } from '../ports/engine.ts'
+import type { Revision } from '../ports/identity.ts'
 import { childId, formatResourceId, fullType, namespaceId, type ResourceId, type ResourceType } from './resource-id.ts'
 import type { Stored, StoredChild, StoredNamespace, SystemData } from './stored.ts'
 import { caCertificateDocument } from './types/ca-certificate.ts'

@@ -1,7 +1,7 @@
 import { assert } from '../base/assert.ts'
 import { finish, type Steps } from '../base/steps.ts'
 import { unixSeconds } from '../base/time.ts'
-import type { RegistryStore } from '../ports/engine.ts'
+import type { RegistryStore } from '../ports/registry-store.ts'
 import { type RevocationList, readRevocationListInSteps } from '../x509/crl.ts'
 import type { RegisteredRevocationList } from '../x509/revocation.ts'
 import { type RecordReader, recordsBelow, type Stage } from './stage.ts'

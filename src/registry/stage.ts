@@ -1,5 +1,6 @@
 import type { Steps } from '../base/steps.ts'
-import type { RegistryRecord, RegistryWrite, Revision } from '../ports/engine.ts'
+import type { Revision } from '../ports/identity.ts'
+import type { RegistryRecord, RegistryWrite } from '../ports/registry-store.ts'
 import type { ChildType } from './resource-id.ts'
 import {
   childNameEntry,

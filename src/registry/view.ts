@@ -1,4 +1,4 @@
-import type { NamespaceId } from '../ports/engine.ts'
+import type { NamespaceId } from '../ports/identity.ts'
 import type { Certificate } from '../x509/certificate.ts'
 import type { Revocation } from '../x509/revocation.ts'
 import type { AttributeQuery } from './attribute-query.ts'

@@ -1,6 +1,8 @@
 import { inSlices, type Steps } from '../base/steps.ts'
 import type { Clock } from '../ports/clock.ts'
-import { EngineError, type RegistryStore, type RegistryWrite, type Revision } from '../ports/engine.ts'
+import { EngineError } from '../ports/engine-error.ts'
+import type { Revision } from '../ports/identity.ts'
+import type { RegistryStore, RegistryWrite } from '../ports/registry-store.ts'
 import { Stage } from './stage.ts'
 
 /** Work on a stage; `keep` false: what it staged is given up. */

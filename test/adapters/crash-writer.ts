@@ -1,7 +1,7 @@
 import { writeSync } from 'node:fs'
 import { openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { nodeClock } from '../../src/adapters/node/clock.ts'
-import type { NodeId, SessionUid } from '../../src/ports/engine.ts'
+import type { NodeId, SessionUid } from '../../src/ports/identity.ts'
 import { bytes, commit, delivery, open, text } from '../ports/contract/world.ts'
 
 /**

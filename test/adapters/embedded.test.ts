@@ -15,7 +15,8 @@ import {
   textOfCodeUnitBytes,
 } from '../../src/adapters/embedded/keys.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import type { EngineError, Position } from '../../src/ports/engine.ts'
+import type { EngineError } from '../../src/ports/engine-error.ts'
+import type { Position } from '../../src/ports/session-store.ts'
 import {
   after,
   appending,

@@ -7,7 +7,7 @@ import { test } from 'node:test'
 import { openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { nodeClock } from '../../src/adapters/node/clock.ts'
-import { EngineError } from '../../src/ports/engine.ts'
+import { EngineError } from '../../src/ports/engine-error.ts'
 import { SmallDisk } from '../durability/small-disk.ts'
 import { appending, everything, namespace, newUid, nodeA, open, start, text } from '../ports/contract/world.ts'
 

@@ -6,7 +6,9 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { type EmbeddedEngine, openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import type { Fence, OwnerOperation, Position, SessionUid } from '../../src/ports/engine.ts'
+import type { SessionUid } from '../../src/ports/identity.ts'
+import type { OwnerOperation } from '../../src/ports/message-store.ts'
+import type { Fence, Position } from '../../src/ports/session-store.ts'
 import { bytes, commit, delivery, nodeA, open, start, text } from '../ports/contract/world.ts'
 
 /** Far above what one record holds and what is kept in memory of a queue. */

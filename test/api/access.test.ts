@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { matchesAction, parseScope } from '../../src/api/access/role.ts'
 import { unixMillis } from '../../src/base/time.ts'
-import type { Revision } from '../../src/ports/engine.ts'
+import type { Revision } from '../../src/ports/identity.ts'
 import type { Registry } from '../../src/registry/registry.ts'
 import { etagOf } from '../../src/registry/resource.ts'
 import {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
-import type { OpenSession } from '../../src/ports/engine.ts'
+import type { OpenSession } from '../../src/ports/session-store.ts'
 import { type House, house } from './support.ts'
 
 test('a registered client is accepted and its session announced', async () => {

@@ -10,7 +10,7 @@ import { Turn } from '../../src/broker/turn.ts'
 import type { Will } from '../../src/mqtt/packet.ts'
 import { ReasonCode, ReturnCode } from '../../src/mqtt/reason-code.ts'
 import type { TopicName } from '../../src/mqtt/topic.ts'
-import type { NodeId, SessionUid } from '../../src/ports/engine.ts'
+import type { NodeId, SessionUid } from '../../src/ports/identity.ts'
 import { issue, noon } from '../auth/certificates.ts'
 import { BrokerNamespace, type ClientOptions, type House, house, start } from './support.ts'
 

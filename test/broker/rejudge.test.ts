@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { denyKeysOf } from '../../src/x509/deny.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
 import { issue, newKey } from '../auth/certificates.ts'

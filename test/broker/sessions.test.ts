@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { type ClientOptions, type House, house, start, type TestClient } from './support.ts'
 
 const persistent: ClientOptions = {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { type ClientOptions, house } from './support.ts'
 
 /** A store that answers late, not at all or with less than it knows, and clients that come and go meanwhile. */

@@ -9,7 +9,7 @@ import { encodePacket } from '../../src/mqtt/encode.ts'
 import type { Packet, ProtocolVersion } from '../../src/mqtt/packet.ts'
 import { patchPacketIdentifier } from '../../src/mqtt/publish-encoder.ts'
 import { PublishView } from '../../src/mqtt/publish-view.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { type ClientOptions, house } from './support.ts'
 
 const publisher = { authority: 'registry', uid: 'c'.repeat(32), authenticationName: 'Gerät 7' } as const

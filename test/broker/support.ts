@@ -25,8 +25,9 @@ import type {
   SubscriptionRequest,
 } from '../../src/mqtt/packet.ts'
 import type { AuthenticationMethods } from '../../src/ports/authentication-method.ts'
-import type { Engine, NodeId } from '../../src/ports/engine.ts'
+import type { Engine } from '../../src/ports/engine.ts'
 import type { BrokerEvent, BrokerEventKind } from '../../src/ports/events.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import type { LogLevel } from '../../src/ports/log.ts'
 import type { Random } from '../../src/ports/random.ts'
 import type { TokenVerifier } from '../../src/ports/token-verifier.ts'

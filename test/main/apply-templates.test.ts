@@ -9,7 +9,7 @@ import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
 import { unixMillis } from '../../src/base/time.ts'
 import { applyTemplates } from '../../src/main/apply-templates.ts'
 import { StartError } from '../../src/main/start-error.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { openRegistry } from '../../src/registry/registry.ts'
 import { temporaryDirectory } from '../listeners/door.ts'
 

@@ -4,8 +4,8 @@ import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { createEvents } from '../../src/adapters/node/events.ts'
 import { unixMillis } from '../../src/base/time.ts'
 import { logSessionEnds } from '../../src/main/session-logging.ts'
-import type { NamespaceId } from '../../src/ports/engine.ts'
 import type { BrokerEvent, DisconnectionReason } from '../../src/ports/events.ts'
+import type { NamespaceId } from '../../src/ports/identity.ts'
 
 function ended(reason: DisconnectionReason, detail: string | null): BrokerEvent {
   return {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type EmbeddedEngine, openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import type { NodeId } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 import { start, type World } from './contract/world.ts'
 import { engineContract } from './engine.contract.ts'
 

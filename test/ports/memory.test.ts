@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { createMemoryWorld } from '../../src/adapters/memory/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
-import type { Position } from '../../src/ports/engine.ts'
+import type { Position } from '../../src/ports/session-store.ts'
 import { appending, everything, nodeA, open, settled, start, type World } from './contract/world.ts'
 import { engineContract } from './engine.contract.ts'
 

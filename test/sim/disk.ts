@@ -1,6 +1,7 @@
 import type { MemoryWorld } from '../../src/adapters/memory/engine.ts'
 import type { Clock } from '../../src/ports/clock.ts'
-import type { Engine, NodeId } from '../../src/ports/engine.ts'
+import type { Engine } from '../../src/ports/engine.ts'
+import type { NodeId } from '../../src/ports/identity.ts'
 
 /**
  * `slow`: a write takes effect late. `lateAnswer`: it takes effect at once and is answered late, so that a crash between

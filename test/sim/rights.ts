@@ -1,4 +1,4 @@
-import type { NamespaceId } from '../../src/ports/engine.ts'
+import type { NamespaceId } from '../../src/ports/identity.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
 import { TestNamespace } from '../auth/support.ts'
 

@@ -1,5 +1,5 @@
 import { assert } from '../../base/assert.ts'
-import type { Commit, QueuedDelivery } from '../../ports/engine.ts'
+import type { Commit, QueuedDelivery } from '../../ports/message-store.ts'
 import { type BundlePlace, bundleBytes, chunkBytes, chunkMessages, encodeBundle } from './chunks.ts'
 import type { Tables } from './database.ts'
 import { numberBytes, readNumber } from './keys.ts'

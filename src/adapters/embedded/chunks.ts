@@ -1,5 +1,6 @@
 import { unixMillis } from '../../base/time.ts'
-import type { QualityOfService, QueuedDelivery } from '../../ports/engine.ts'
+import type { QueuedDelivery } from '../../ports/message-store.ts'
+import type { QualityOfService } from '../../ports/session-store.ts'
 import { readNumber, writeNumber } from './keys.ts'
 
 /**

@@ -1,4 +1,6 @@
-import { EngineError, type SessionUid, type StoredSubscription } from '../../ports/engine.ts'
+import { EngineError } from '../../ports/engine-error.ts'
+import type { SessionUid } from '../../ports/identity.ts'
+import type { StoredSubscription } from '../../ports/session-store.ts'
 import { throwLater } from '../callbacks.ts'
 import type { SessionEntry } from '../session-entry.ts'
 import type { FreeSpace } from './free-space.ts'

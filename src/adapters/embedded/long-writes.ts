@@ -1,6 +1,7 @@
 import { inSlices, type Steps } from '../../base/steps.ts'
 import type { Clock } from '../../ports/clock.ts'
-import type { RegistryChange, RegistryWrite, Revision } from '../../ports/engine.ts'
+import type { Revision } from '../../ports/identity.ts'
+import type { RegistryChange, RegistryWrite } from '../../ports/registry-store.ts'
 import { conditionSteps, keySteps } from '../registry-rules.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { ChunkWriter, chunkKey, entriesOf, journalMark } from './journal.ts'

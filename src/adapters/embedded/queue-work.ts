@@ -1,11 +1,6 @@
-import type {
-  InflightState,
-  OutgoingInflight,
-  Position,
-  QueuedDelivery,
-  QueueLimits,
-  SessionUid,
-} from '../../ports/engine.ts'
+import type { SessionUid } from '../../ports/identity.ts'
+import type { QueuedDelivery } from '../../ports/message-store.ts'
+import type { InflightState, OutgoingInflight, Position, QueueLimits } from '../../ports/session-store.ts'
 import { comparePositions } from '../positions.ts'
 import type { BundleWork } from './bodies.ts'
 import {

@@ -1,4 +1,6 @@
-import type { OutgoingInflight, Position, QueuedMessage, SessionUid } from '../../ports/engine.ts'
+import type { SessionUid } from '../../ports/identity.ts'
+import type { QueuedMessage } from '../../ports/message-store.ts'
+import type { OutgoingInflight, Position } from '../../ports/session-store.ts'
 import {
   type ChunkHead,
   type ChunkMessage,

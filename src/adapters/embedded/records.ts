@@ -1,4 +1,5 @@
-import type { CommitResult, OutgoingInflight, Position } from '../../ports/engine.ts'
+import type { CommitResult } from '../../ports/message-store.ts'
+import type { OutgoingInflight, Position } from '../../ports/session-store.ts'
 import { nothingHappened } from '../apply-commit.ts'
 import type { Place } from './chunks.ts'
 import { readNumber, writeNumber } from './keys.ts'

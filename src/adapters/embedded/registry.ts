@@ -1,4 +1,5 @@
-import type { RegistryChange, RegistryRecord, RegistryWrite, Revision } from '../../ports/engine.ts'
+import type { Revision } from '../../ports/identity.ts'
+import type { RegistryChange, RegistryRecord, RegistryWrite } from '../../ports/registry-store.ts'
 import { assertKeys, checkConditions, longestKeyBytes } from '../registry-rules.ts'
 import { byCodeUnits, SortedList } from '../sorted-list.ts'
 import type { Tables } from './database.ts'

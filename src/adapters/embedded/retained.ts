@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type UnixMillis, unixMillis } from '../../base/time.ts'
-import type { NamespaceId, RetainedRecord, RetainedTopic } from '../../ports/engine.ts'
+import type { NamespaceId } from '../../ports/identity.ts'
+import type { RetainedRecord, RetainedTopic } from '../../ports/message-store.ts'
 import type { Table, Tables } from './database.ts'
 import { behind, codeUnitBytes, isHashed, nameKey, numberBytes, textOfCodeUnitBytes, uidBytes } from './keys.ts'
 import { plainBytes } from './queues.ts'

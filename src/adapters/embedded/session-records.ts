@@ -1,15 +1,13 @@
 import { assert } from '../../base/assert.ts'
 import { unixMillis } from '../../base/time.ts'
+import type { NamespaceId, NodeId, SessionUid } from '../../ports/identity.ts'
 import type {
-  NamespaceId,
-  NodeId,
   QueueLimits,
   SessionOwner,
   SessionRecord,
-  SessionUid,
   StoredPrincipal,
   StoredSubscription,
-} from '../../ports/engine.ts'
+} from '../../ports/session-store.ts'
 import type { SessionEntry } from '../session-entry.ts'
 import { codeUnitBytes, isHashed, nameKey, textOfCodeUnitBytes } from './keys.ts'
 

@@ -1,13 +1,8 @@
-import {
-  EngineError,
-  type NamespaceId,
-  type RegistryChange,
-  type RetainedTopic,
-  type Revision,
-  type RouteChange,
-  type SessionUid,
-  type StoredSubscription,
-} from '../../ports/engine.ts'
+import { EngineError } from '../../ports/engine-error.ts'
+import type { NamespaceId, Revision, SessionUid } from '../../ports/identity.ts'
+import type { RetainedTopic } from '../../ports/message-store.ts'
+import type { RegistryChange } from '../../ports/registry-store.ts'
+import type { RouteChange, StoredSubscription } from '../../ports/session-store.ts'
 import { Callbacks } from '../callbacks.ts'
 import { OperationIds } from '../operation-ids.ts'
 import { QueuedBytes } from '../queued-bytes.ts'

@@ -1,4 +1,4 @@
-import type { NamespaceId, SessionUid } from '../../ports/engine.ts'
+import type { NamespaceId, SessionUid } from '../../ports/identity.ts'
 import { decodeHead } from './chunks.ts'
 import type { GroupCommit } from './group-commit.ts'
 import { behind } from './keys.ts'

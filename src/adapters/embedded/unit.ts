@@ -1,21 +1,9 @@
 import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
-import type {
-  Commit,
-  CommitResult,
-  Fence,
-  NamespaceId,
-  OpenOutcome,
-  OpenSession,
-  Position,
-  QueuedDelivery,
-  QueuedMessage,
-  RegistryWrite,
-  RetainChange,
-  Revision,
-  SessionRecord,
-  SessionUid,
-} from '../../ports/engine.ts'
+import type { NamespaceId, Revision, SessionUid } from '../../ports/identity.ts'
+import type { Commit, CommitResult, QueuedDelivery, QueuedMessage, RetainChange } from '../../ports/message-store.ts'
+import type { RegistryWrite } from '../../ports/registry-store.ts'
+import type { Fence, OpenOutcome, OpenSession, Position, SessionRecord } from '../../ports/session-store.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
 import { losesMessages, routeChange, type SessionChange } from '../session-entry.ts'

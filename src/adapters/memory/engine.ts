@@ -1,5 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { Engine, Fence, NamespaceId, NodeId, Position, RouteChange, SessionUid } from '../../ports/engine.ts'
+import type { Engine } from '../../ports/engine.ts'
+import type { NamespaceId, NodeId, SessionUid } from '../../ports/identity.ts'
+import type { Fence, Position, RouteChange } from '../../ports/session-store.ts'
 import { Callbacks } from '../callbacks.ts'
 import { LocalCluster } from '../local-cluster.ts'
 import { comparePositions } from '../positions.ts'

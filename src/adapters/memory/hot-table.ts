@@ -1,20 +1,9 @@
 import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
-import type {
-  Append,
-  Commit,
-  CommitResult,
-  Fence,
-  InflightState,
-  NamespaceId,
-  OutgoingInflight,
-  Position,
-  QueuedMessage,
-  QueueLimits,
-  RetainChange,
-  SessionUid,
-  Stop,
-} from '../../ports/engine.ts'
+import type { NamespaceId, SessionUid } from '../../ports/identity.ts'
+import type { Append, Commit, CommitResult, QueuedMessage, RetainChange } from '../../ports/message-store.ts'
+import type { Fence, InflightState, OutgoingInflight, Position, QueueLimits } from '../../ports/session-store.ts'
+import type { Stop } from '../../ports/stop.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
 import { assertBodiesExist, commitMark, OperationIds } from '../operation-ids.ts'
 import { comparePositions } from '../positions.ts'

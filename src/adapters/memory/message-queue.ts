@@ -1,4 +1,5 @@
-import type { Position, QueuedMessage } from '../../ports/engine.ts'
+import type { QueuedMessage } from '../../ports/message-store.ts'
+import type { Position } from '../../ports/session-store.ts'
 import { comparePositions } from '../positions.ts'
 
 /** One session's messages in order of position. */

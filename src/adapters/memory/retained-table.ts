@@ -1,5 +1,6 @@
 import type { UnixMillis } from '../../base/time.ts'
-import type { NamespaceId, RetainedRecord, RetainedTopic } from '../../ports/engine.ts'
+import type { NamespaceId } from '../../ports/identity.ts'
+import type { RetainedRecord, RetainedTopic } from '../../ports/message-store.ts'
 import { Callbacks } from '../callbacks.ts'
 import { byCodeUnits, SortedList } from '../sorted-list.ts'
 

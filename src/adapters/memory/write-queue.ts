@@ -1,4 +1,4 @@
-import { EngineError } from '../../ports/engine.ts'
+import { EngineError } from '../../ports/engine-error.ts'
 
 /** What happens to a node's writes, so that tests can see what its callers make of it. */
 export type WriteFault =

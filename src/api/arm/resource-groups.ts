@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-import type { RegistryStore } from '../../ports/engine.ts'
+import type { RegistryStore } from '../../ports/registry-store.ts'
 import type { Registry } from '../../registry/registry.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { JsonRecords } from '../json-records.ts'

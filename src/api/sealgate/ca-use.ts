@@ -1,4 +1,4 @@
-import type { NamespaceId } from '../../ports/engine.ts'
+import type { NamespaceId } from '../../ports/identity.ts'
 import type { Resource } from '../../registry/resource.ts'
 import { armError } from '../arm/error.ts'
 import type { House } from '../house.ts'

@@ -1,5 +1,5 @@
 import { unixSeconds } from '../../base/time.ts'
-import type { NamespaceId } from '../../ports/engine.ts'
+import type { NamespaceId } from '../../ports/identity.ts'
 import { childId } from '../../registry/resource-id.ts'
 import type { SeenCertificate } from '../../registry/seen/seen-certificate.ts'
 import type { NamespaceView } from '../../registry/view.ts'

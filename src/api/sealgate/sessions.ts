@@ -1,6 +1,6 @@
 import { fold } from '../../base/fold.ts'
 import type { SessionListing } from '../../broker/operations.ts'
-import type { NamespaceId } from '../../ports/engine.ts'
+import type { NamespaceId } from '../../ports/identity.ts'
 import { armError, failed } from '../arm/error.ts'
 import { page, pagingParameters, readPage } from '../arm/paging.ts'
 import { namespacePath } from '../arm/paths.ts'

@@ -1,4 +1,4 @@
-import type { RegistryStore } from '../../ports/engine.ts'
+import type { RegistryStore } from '../../ports/registry-store.ts'
 import { caUsePrefix, decodeSeen, expiryPrefix, SeenIndex, seenIndexEntry, seenPrefix } from './seen-certificate.ts'
 
 const page = 200

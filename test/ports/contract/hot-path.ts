@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Commit, Engine, Position, QueueLimits } from '../../../src/ports/engine.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import type { Commit } from '../../../src/ports/message-store.ts'
+import type { Position, QueueLimits } from '../../../src/ports/session-store.ts'
 import {
   after,
   appending,

@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import type { Engine, Fence, OpenOutcome, Position } from '../../../src/ports/engine.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import type { Fence, OpenOutcome, Position } from '../../../src/ports/session-store.ts'
 import { NaiveStore } from './naive-store.ts'
 import {
   after,

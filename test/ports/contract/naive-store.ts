@@ -1,4 +1,5 @@
-import type { NodeId, OpenSession, SessionOwner, SessionUid } from '../../../src/ports/engine.ts'
+import type { NodeId, SessionUid } from '../../../src/ports/identity.ts'
+import type { OpenSession, SessionOwner } from '../../../src/ports/session-store.ts'
 import { text } from './world.ts'
 
 interface NaiveSession {

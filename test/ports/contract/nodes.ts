@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { BusMessage, NodeId } from '../../../src/ports/engine.ts'
+import type { BusMessage } from '../../../src/ports/cluster.ts'
+import type { NodeId } from '../../../src/ports/identity.ts'
 import {
   after,
   appending,

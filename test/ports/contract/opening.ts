@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Engine, OpenSession, SessionUid } from '../../../src/ports/engine.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import type { SessionUid } from '../../../src/ports/identity.ts'
+import type { OpenSession } from '../../../src/ports/session-store.ts'
 import {
   after,
   appending,

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Engine, Position, QueuedMessage } from '../../../src/ports/engine.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import type { QueuedMessage } from '../../../src/ports/message-store.ts'
+import type { Position } from '../../../src/ports/session-store.ts'
 import {
   after,
   appending,

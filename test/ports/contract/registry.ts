@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import type { RegistryChange, RegistryPut, RegistryWrite, Revision } from '../../../src/ports/engine.ts'
+import type { Revision } from '../../../src/ports/identity.ts'
+import type { RegistryChange, RegistryPut, RegistryWrite } from '../../../src/ports/registry-store.ts'
 import { bytes, type EngineUnderTest, rejects, text, withEngine, withTwoEngines } from './world.ts'
 
 function writing(changes: Partial<RegistryWrite>): RegistryWrite {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import type { RouteChange, SessionRecord } from '../../../src/ports/engine.ts'
+import type { RouteChange, SessionRecord } from '../../../src/ports/session-store.ts'
 import {
   after,
   appending,

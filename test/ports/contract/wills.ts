@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict'
-import type { Engine, SessionUid, WillPublication } from '../../../src/ports/engine.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import type { SessionUid } from '../../../src/ports/identity.ts'
+import type { WillPublication } from '../../../src/ports/message-store.ts'
 import {
   after,
   appending,

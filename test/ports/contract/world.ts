@@ -1,24 +1,19 @@
 import assert from 'node:assert/strict'
 import { type TestContext, test } from 'node:test'
 import { type UnixMillis, unixMillis } from '../../../src/base/time.ts'
+import type { Engine } from '../../../src/ports/engine.ts'
+import { EngineError } from '../../../src/ports/engine-error.ts'
+import type { NamespaceId, NodeId, SessionUid } from '../../../src/ports/identity.ts'
+import type { Append, Commit, QueuedDelivery, QueuedMessage } from '../../../src/ports/message-store.ts'
 import type {
-  Append,
-  Commit,
-  Engine,
-  NamespaceId,
-  NodeId,
   OpenOutcome,
   OpenSession,
   Position,
-  QueuedDelivery,
-  QueuedMessage,
   QueueLimits,
   SessionOwner,
-  SessionUid,
   StoredSubscription,
   StoredWill,
-} from '../../../src/ports/engine.ts'
-import { EngineError } from '../../../src/ports/engine.ts'
+} from '../../../src/ports/session-store.ts'
 
 /** What an adapter's test file tells the contract suite. */
 export interface EngineUnderTest {
