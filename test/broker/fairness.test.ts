@@ -34,38 +34,43 @@ test('a peer that sends very much at once is served a portion per turn, its neig
   assert.ok(!flood.peer.paused)
 })
 
-test('a huge fan-out uses up the turn of its publisher', async () => {
-  const home = house()
-  home.namespace.maximumClientSessionsPerAuthenticationName = 1_000
-  const flood = await home.connect({ name: 'alpha' })
-  const subscribers = []
-  for (let i = 0; i < 200; i++) {
-    const subscriber = await home.connect({ name: 'beta', clientId: `s${i}` })
-    await subscriber.subscribe('open/#')
-    subscribers.push(subscriber)
-  }
-  const packets = Array.from({ length: 200 }, (_, i) =>
-    encodePacket(
-      {
-        type: 'PUBLISH',
-        dup: false,
-        qos: 0,
-        retain: false,
-        topicName: 'open/a',
-        packetIdentifier: null,
-        properties: {},
-        payload: Buffer.from(`${i}`),
-      },
-      5,
-    ),
-  )
-  flood.peer.send(Buffer.concat(packets))
-  home.clock.turn()
-  const first = subscribers[0]?.messages().length ?? 0
-  assert.ok(first < 100, `${first} of 200 in the first turn`)
-  await home.settle()
-  for (const subscriber of subscribers.slice(1)) assert.equal(subscriber.messages().length, 200)
-})
+for (const [payloadBytes, most] of [
+  [4, 100],
+  [2_000, 20],
+] as const) {
+  test(`a huge fan-out of ${payloadBytes} bytes uses up the turn of its publisher`, async () => {
+    const home = house()
+    home.namespace.maximumClientSessionsPerAuthenticationName = 1_000
+    const flood = await home.connect({ name: 'alpha' })
+    const subscribers = []
+    for (let i = 0; i < 200; i++) {
+      const subscriber = await home.connect({ name: 'beta', clientId: `s${i}` })
+      await subscriber.subscribe('open/#')
+      subscribers.push(subscriber)
+    }
+    const packets = Array.from({ length: 200 }, (_, i) =>
+      encodePacket(
+        {
+          type: 'PUBLISH',
+          dup: false,
+          qos: 0,
+          retain: false,
+          topicName: 'open/a',
+          packetIdentifier: null,
+          properties: {},
+          payload: Buffer.alloc(payloadBytes, i),
+        },
+        5,
+      ),
+    )
+    flood.peer.send(Buffer.concat(packets))
+    home.clock.turn()
+    const first = subscribers[0]?.messages().length ?? 0
+    assert.ok(first > 0 && first < most, `${first} of 200 in the first turn`)
+    await home.settle()
+    for (const subscriber of subscribers.slice(1)) assert.equal(subscriber.messages().length, 200)
+  })
+}
 
 test('a backlog is read from the store in portions', async () => {
   const home = house()
