@@ -23,11 +23,20 @@ export function metricsPage(): string {
 <!-- Made by \`npm run docs\` from src/api/metric-table.ts, src/main/list-freshness.ts and src/adapters/node/process-metrics.ts. Do not edit. -->
 
 \`GET /metrics\` on \`--https\` answers in the text format of Prometheus. On a loopback address it needs no token; elsewhere it takes a token
-of the role reader:
+of the role reader, which expires after 90 days unless it is told otherwise:
 
 \`\`\`sh
-sealgate token create prometheus --role reader
-curl --cacert data/tls/ca.pem -H "Authorization: Bearer TOKEN" https://localhost:8443/metrics
+sealgate token create prometheus --role reader --days never --out prometheus.token
+curl --cacert data/tls/ca.pem -H "Authorization: Bearer $(cat prometheus.token)" https://localhost:8443/metrics
+\`\`\`
+
+\`\`\`yaml
+scrape_configs:
+  - job_name: sealgate
+    scheme: https
+    tls_config: { ca_file: /etc/prometheus/sealgate-ca.pem }
+    authorization: { credentials_file: /etc/prometheus/sealgate.token }
+    static_configs: [{ targets: ['sealgate.example:8443'] }]
 \`\`\`
 
 Labels are members of closed sets, or names that an operator gave to namespaces and CA certificates. There is none for clients, topics or
