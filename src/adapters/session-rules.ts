@@ -7,7 +7,7 @@ import type { OpenQuestion, OpenSession, SessionOwner, SessionRecord, StoredWill
  * look up (counts, indexes) and how it is stored is the adapter's business.
  */
 
-export function isSameOwner(a: SessionOwner, b: SessionOwner): boolean {
+function isSameOwner(a: SessionOwner, b: SessionOwner): boolean {
   return a.authority === b.authority && a.uid === b.uid
 }
 

@@ -22,7 +22,7 @@ const jsonWebToken = /^(?:Bearer )?eyJ[A-Za-z0-9_-]*\.[A-Za-z0-9_-]+\.[A-Za-z0-9
 const sharedAccessSignature = /^SharedAccessSignature |(?:^|[?&])sig=/
 
 /** True for text in the form of a JWT or a shared access signature. */
-export function looksLikeToken(text: string): boolean {
+function looksLikeToken(text: string): boolean {
   return jsonWebToken.test(text) || sharedAccessSignature.test(text)
 }
 

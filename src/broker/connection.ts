@@ -43,7 +43,7 @@ export type Phase =
 const largestPacketBytes = 268_435_460
 
 /** Why the peer is not read at the moment; several may hold. */
-export const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16, Takeover: 32 } as const
+const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16, Takeover: 32 } as const
 
 /** Packets and deliveries after which others get their turn. */
 const workPerTurn = 4_000

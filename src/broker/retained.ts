@@ -166,6 +166,6 @@ export class RetainedSender implements Resumable, RetainedRest {
 }
 
 /** The namespace hides what a client left behind that is not registered any more (`retainedOfRemoved`). */
-export function isHidden({ authority, uid }: Publisher, { limits, view }: Namespace): boolean {
+function isHidden({ authority, uid }: Publisher, { limits, view }: Namespace): boolean {
   return limits.retainedOfRemoved === 'hide' && authority === 'registry' && view.clientByUid(uid) === undefined
 }

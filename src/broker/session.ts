@@ -24,7 +24,7 @@ import { OutgoingAliases } from './topic-alias.ts'
 import type { Resumable } from './turn.ts'
 
 /** Property of an alias, and two lengths that may need a byte more each. */
-export const longestAliasBytes = 5
+const longestAliasBytes = 5
 
 /** What a session asks of its connection. */
 export interface SessionLink {

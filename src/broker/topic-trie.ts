@@ -227,6 +227,6 @@ function* whole<V>(node: NameNode<V>, isRoot: boolean): Generator<readonly [topi
   for (const [word, child] of node.children) if (!isRoot || word.charCodeAt(0) !== 0x24) yield* whole(child, false)
 }
 
-export function hasWildcard(topicFilter: string): boolean {
+function hasWildcard(topicFilter: string): boolean {
   return topicFilter.includes('+') || topicFilter.includes('#')
 }

@@ -25,7 +25,7 @@ export function expandPrefixes(program: Command, args: readonly string[]): strin
 }
 
 /** The command that the words name, as far as they name one. */
-export function commandOf(program: Command, args: readonly string[]): Command {
+function commandOf(program: Command, args: readonly string[]): Command {
   let command = program
   for (const word of args) {
     if (command.commands.length === 0) break

@@ -2,7 +2,7 @@ import { Option } from 'commander'
 import { escapeQuoted, escapeText, isPrintable } from './escape-text.ts'
 import type { Terminal } from './terminal.ts'
 
-export const outputForms = ['table', 'json', 'yaml'] as const
+const outputForms = ['table', 'json', 'yaml'] as const
 export type OutputForm = (typeof outputForms)[number]
 
 export function outputOption(): Option {

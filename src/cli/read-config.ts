@@ -37,7 +37,7 @@ export function parseEndpoint(text: string): Endpoint | null | undefined {
   return { host: host === '' || host === '*' ? '::' : host, port }
 }
 
-export function isLoopback(host: string): boolean {
+function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^127\.\d{1,3}\.\d{1,3}\.\d{1,3}$/.test(host)
 }
 

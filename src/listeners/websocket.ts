@@ -7,7 +7,7 @@ import { isOwnOrigin, type OriginPolicy } from './origin.ts'
 import { defaultLingerMs } from './socket-transport.ts'
 import { WebSocketTransport } from './websocket-transport.ts'
 
-export const webSocketPath = '/mqtt'
+const webSocketPath = '/mqtt'
 
 /** What the namespace behind a server name asks of those who come as WebSocket. */
 export interface WebSocketPolicy extends OriginPolicy {

@@ -4,7 +4,7 @@ import type { Log } from '../ports/log.ts'
 import type { Metrics } from '../ports/metrics.ts'
 import type { RegistryView } from '../registry/view.ts'
 
-export const lookEveryMs = 60_000
+const lookEveryMs = 60_000
 
 /** Of the time between thisUpdate and nextUpdate: when the next list should have come. */
 const dueAfter = 0.75

@@ -5,7 +5,7 @@ import { ReasonCode } from './reason-code.ts'
  * Names the rule that a packet breaks: `3.1.2-3` is a normative statement and prints as `[MQTT-3.1.2-3]`
  * (`[MQTT311-3.1.2-3]` for 3.1.1), anything else is a section of the standard.
  */
-export function cite(version: ProtocolVersion, place: string): string {
+function cite(version: ProtocolVersion, place: string): string {
   if (place.includes('-')) return version === 5 ? `[MQTT-${place}]` : `[MQTT311-${place}]`
   return version === 5 ? `MQTT 5.0 ${place}:` : `MQTT 3.1.1 ${place}:`
 }

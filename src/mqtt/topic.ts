@@ -121,7 +121,7 @@ export function decodeTopicUtf8(bytes: Uint8Array, start: number, end: number): 
 }
 
 /** True for `$share` and whatever stands below it. */
-export function isShare(text: string): boolean {
+function isShare(text: string): boolean {
   return text.startsWith(SHARE) && (text.length === SHARE.length || text.charCodeAt(SHARE.length) === SLASH)
 }
 

@@ -152,8 +152,6 @@ export interface OutgoingInflight {
   readonly phase: 'sent' | 'released'
 }
 
-export type SessionRemoval = 'sessionExpiry' | 'transientSession' | 'sessionOverflow' | 'rightsLost' | 'operator'
-
 /** One session's routing facts, for the topic trie of every node. */
 export interface RouteChange {
   readonly namespace: NamespaceId

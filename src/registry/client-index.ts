@@ -25,7 +25,7 @@ export interface NameEntries {
   readonly ipAddress: string | null
 }
 
-export function nameEntries(authenticationName: string): NameEntries {
+function nameEntries(authenticationName: string): NameEntries {
   const folded = fold(authenticationName)
   if (authenticationName.length > maximumNameLength) return { folded, subjectKey: null, ipAddress: null }
   const canonical = authenticationName.includes('=') ? canonicalKeyOfText(authenticationName) : null

@@ -114,7 +114,7 @@ export function childPrefix(type: ChildType, namespaceUid: string): string {
   return `${words[type]} ${namespaceUid} `
 }
 
-export function childKey(type: ChildType, namespaceUid: string, name: string, uid: string): string {
+function childKey(type: ChildType, namespaceUid: string, name: string, uid: string): string {
   return `${childPrefix(type, namespaceUid)}${nameKey(type, name)} ${uid}`
 }
 

@@ -54,7 +54,7 @@ const widestLimits: TemplateLimits = {
 }
 
 /** Array attributes are sets of alternatives; above this many in one segment the template matches nothing (S42). */
-export const maximumAlternatives = 64
+const maximumAlternatives = 64
 
 const utf8 = new TextEncoder()
 

@@ -24,7 +24,7 @@ export function denyKeysOf(certificate: Certificate): DenyKeys {
 }
 
 /** `issuer` is the Name as encoded; the serial number counts as an integer, however it was written. */
-export function issuerAndSerialNumberKey(issuer: Uint8Array, serialNumber: bigint): string {
+function issuerAndSerialNumberKey(issuer: Uint8Array, serialNumber: bigint): string {
   return `${hash('sha256', issuer, 'hex')}:${serialNumber.toString(16)}`
 }
 

@@ -23,7 +23,7 @@ export interface DistinguishedName {
   readonly relativeDistinguishedNames: readonly (readonly AttributeTypeAndValue[])[]
 }
 
-export const commonName = '2.5.4.3'
+const commonName = '2.5.4.3'
 export const emailAddress = '1.2.840.113549.1.9.1'
 
 /** Attribute types that a name written as text may use: those of RFC 4514 section 3, and two that devices often carry. */
@@ -262,7 +262,7 @@ function readHexValue(
 }
 
 /** An attribute as we write it: in the string type that RFC 5280 prescribes where the text allows it, else UTF8String. */
-export function attributeOfText(oid: string, value: string): AttributeTypeAndValue {
+function attributeOfText(oid: string, value: string): AttributeTypeAndValue {
   const wanted = stringTypes.get(oid)
   const fits =
     wanted === Tag.PrintableString ? /^[A-Za-z0-9 '()+,./:=?-]*$/.test(value) : /^[\u0020-\u007e]*$/.test(value)

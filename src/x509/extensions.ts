@@ -148,7 +148,7 @@ function readBasicConstraints(value: DerReader): Extensions['basicConstraints'] 
 }
 
 /** The keyIdentifier; authorityCertIssuer and serial number are read past, as they only repeat the search by name. */
-export function readAuthorityKeyIdentifier(value: DerReader): Uint8Array | null {
+function readAuthorityKeyIdentifier(value: DerReader): Uint8Array | null {
   const what = 'authorityKeyIdentifier'
   const inner = value.sequence(what)
   const keyIdentifier = inner.peek() === primitive(0) ? inner.content(primitive(0), what) : null

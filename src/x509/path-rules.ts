@@ -178,7 +178,7 @@ const purposeNames: ReadonlyMap<string, string> = new Map([
   ['1.3.6.1.5.5.7.3.9', 'OCSPSigning'],
 ])
 
-export function describePurpose(oid: string): string {
+function describePurpose(oid: string): string {
   return purposeNames.get(oid) ?? oid
 }
 

@@ -16,7 +16,7 @@ import { type DirectoryLock, lockDirectory } from './directory-lock.ts'
 import { checkStoreFile } from './store-file.ts'
 
 /** The layout that this code writes. A change that older code would misread raises it. */
-export const formatVersion = 3
+const formatVersion = 3
 
 const tableNames = [
   'meta',

@@ -242,7 +242,7 @@ const noHoles: ReadonlySet<number> = new Set()
 const nowhere = { acknowledged: null, floor: null }
 const nothingOutgoing: ReadonlyMap<number, OutgoingInflight> = new Map()
 
-export const emptyQueue: QueueState = {
+const emptyQueue: QueueState = {
   ...nowhere,
   messages: 0,
   bytes: 0,

@@ -85,7 +85,7 @@ export function identify(house: House, knock: Knock): Result<Caller, Answer> {
 }
 
 /** The scope that a path names. */
-export function scopeOf(house: House, params: Knock['params']): string {
+function scopeOf(house: House, params: Knock['params']): string {
   const { subscriptionId } = house.parts.settings
   return formatScope(
     params['subscriptionId'] ?? subscriptionId,

@@ -52,7 +52,7 @@ export function allows(grant: Grant, action: string, scope: string): boolean {
 }
 
 /** Whether `scope` is `outer` or lies below it. Ids ignore case. */
-export function covers(outer: string, scope: string): boolean {
+function covers(outer: string, scope: string): boolean {
   const [high, low] = [outer.toLowerCase(), scope.toLowerCase()]
   return high === '' || low === high || low.startsWith(`${high}/`)
 }

@@ -43,7 +43,7 @@ const sessionPattern = /^sgs_([0-9a-f]{32})_([0-9a-f]{32})_[A-Za-z0-9_-]{43}$/
 const maximumTokens = 1_000
 /** Of one service principal at a time; the oldest makes room. */
 const maximumSessions = 50
-export const sessionSeconds = 3_600
+const sessionSeconds = 3_600
 
 export class Tokens {
   readonly #tokens: JsonRecords<TokenRecord>

@@ -26,7 +26,7 @@ export function getResource(call: Call, id: ResourceId): Answer {
   return found.ok ? resourceAnswer(200, found.value) : failed(found.error)
 }
 
-export function resourceAnswer(status: number, resource: Resource, warnings: Changed['warnings'] = []): Answer {
+function resourceAnswer(status: number, resource: Resource, warnings: Changed['warnings'] = []): Answer {
   const { document } = resource
   return json(status, warnings.length === 0 ? document : { ...document, warnings }, etagHeader(resource))
 }

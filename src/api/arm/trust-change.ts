@@ -8,7 +8,7 @@ import { type Answer, type Call, callerOf } from '../route.ts'
  * Whose tokens are believed, and which webhook says who a client is, stand in the document of a namespace; yet they are
  * trust like a CA certificate, and whoever may write namespaces need not be allowed to change them (S69).
  */
-export const trustAction = 'Microsoft.EventGrid/namespaces/clientAuthentication/write'
+const trustAction = 'Microsoft.EventGrid/namespaces/clientAuthentication/write'
 
 export function mayChangeTrust(call: Call, namespace: Changed['id']): boolean {
   return may(callerOf(call), trustAction, scopeOf(namespace))

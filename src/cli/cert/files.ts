@@ -55,7 +55,7 @@ export async function readCertificates(terminal: Terminal, file: string): Promis
 }
 
 /** The CERTIFICATE blocks of a text that has other blocks too; null: take the file as it is. */
-export function certificateBlocks(text: string): string | null {
+function certificateBlocks(text: string): string | null {
   const blocks: string[] = []
   const begin = '-----BEGIN CERTIFICATE-----'
   const end = '-----END CERTIFICATE-----'

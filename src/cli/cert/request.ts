@@ -41,7 +41,7 @@ function derOf(file: string, octets: Uint8Array): Uint8Array {
 }
 
 /** The request, or one sentence that says why it is none. */
-export function parseRequest(der: Uint8Array): SigningRequest | string {
+function parseRequest(der: Uint8Array): SigningRequest | string {
   const reader = new DerReader(new Uint8Array(der))
   const outer = reader.sequence('request')
   reader.finish('request')

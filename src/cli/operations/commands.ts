@@ -109,7 +109,7 @@ function addTokenCommands(program: Command, terminal: Terminal): void {
 }
 
 /** Which namespace, in which form, of which server. */
-export function addScope(command: Command): Command {
+function addScope(command: Command): Command {
   command
     .option('--namespace <name>', 'namespace; default: SEALGATE_NAMESPACE, or the only one')
     .addOption(new Option('--namespace-name <name>').hideHelp())
@@ -119,7 +119,7 @@ export function addScope(command: Command): Command {
   return addConnectionOptions(command)
 }
 
-export function withNamespace<Options extends { readonly namespace?: string; readonly namespaceName?: string }>(
+function withNamespace<Options extends { readonly namespace?: string; readonly namespaceName?: string }>(
   options: Options,
 ): Options {
   const namespaceName = options.namespace ?? options.namespaceName

@@ -25,7 +25,7 @@ export interface WebhookAuthentication {
   readonly identity: { readonly type: string; readonly userAssignedIdentity?: string }
 }
 
-export const authenticationNameSources: readonly AuthenticationNameSource[] = [
+const authenticationNameSources: readonly AuthenticationNameSource[] = [
   'ClientCertificateSubject',
   'ClientCertificateDns',
   'ClientCertificateUri',

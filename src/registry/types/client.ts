@@ -24,7 +24,7 @@ export interface ClientSettings {
   readonly issuers?: readonly string[]
 }
 
-export const validationSchemes: readonly ValidationScheme[] = [
+const validationSchemes: readonly ValidationScheme[] = [
   'SubjectMatchesAuthenticationName',
   'DnsMatchesAuthenticationName',
   'UriMatchesAuthenticationName',
@@ -33,7 +33,7 @@ export const validationSchemes: readonly ValidationScheme[] = [
   'ThumbprintMatch',
 ]
 
-export const maximumAuthenticationNameLength = 128
+const maximumAuthenticationNameLength = 128
 
 export function readClient(
   properties: Fields,

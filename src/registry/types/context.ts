@@ -14,7 +14,7 @@ export interface ReadContext {
   readonly warnings: Warning[]
 }
 
-export const maximumDescriptionLength = 4096
+const maximumDescriptionLength = 4096
 
 export function readDescription(properties: Fields): { readonly description?: string } {
   const description = properties.text('description', maximumDescriptionLength)

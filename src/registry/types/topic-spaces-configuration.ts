@@ -129,7 +129,7 @@ function readEnrichments(fields: Fields, { limits }: ReadContext): RoutingEnrich
   }
 }
 
-export function readIdentity(fields: Fields, name: string): RoutingIdentity | undefined {
+function readIdentity(fields: Fields, name: string): RoutingIdentity | undefined {
   if (!fields.has(name)) return undefined
   const identity = fields.nested(name)
   const type = identity.choice('type', ['None', 'SystemAssigned', 'UserAssigned'])
