@@ -190,7 +190,7 @@ export const settings = {
     max: 1_000_000,
     default: 500,
     description:
-      'New connections per second of one IPv4 address or IPv6 /64, further ones are cut; and certification paths searched for it. 0: no limit.',
+      'New connections per second of one IPv4 address or IPv6 /64, further ones are cut; and signatures verified per second to find certification paths for it. 0: no limit.',
   },
   handshakeBurstPerAddress: {
     type: 'number',
@@ -199,7 +199,7 @@ export const settings = {
     max: 1_000_000,
     default: 5_000,
     description:
-      'New connections that one address may open at once, and paths searched for it, before its rate counts.',
+      'New connections that one address may open at once, and signatures verified for it, before its rate counts.',
   },
   handshakeRate: {
     type: 'number',

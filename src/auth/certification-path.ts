@@ -25,6 +25,7 @@ export interface PathQuestion {
   readonly skew: ClockSkew
   readonly verdicts: PathVerdicts | null
   readonly mayDoPathWork: () => boolean
+  readonly didPathWork: (signatures: number) => void
 }
 
 /** Null: the path would have to be searched, and that may not be done now. */
@@ -51,7 +52,7 @@ function keyOf({ leaf, sent, issuers, view, skew }: PathQuestion): string {
   return `${view.id} ${view.trustRevision} ${chain} ${notBeforeSeconds} ${notAfterSeconds} ${accepted}`
 }
 
-function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion): PathVerdict {
+function search({ leaf, sent, issuers, view, now, skew, verdicts, didPathWork }: PathQuestion): PathVerdict {
   const registered = view.caCertificates()
   const accepted = issuers === null ? registered : registered.filter(({ name }) => issuers.includes(name))
   const found = findPath({
@@ -64,6 +65,7 @@ function search({ leaf, sent, issuers, view, now, skew, verdicts }: PathQuestion
     revocation: view.revocation,
     ...(verdicts === null ? {} : { cache: verdicts.certificates }),
   })
+  didPathWork(found.ok ? found.value.signaturesComputed : found.error.signaturesComputed)
   if (!found.ok) return { ...describePathFailure(found.error, registered), provenPath: found.error.provenPath }
   const { anchor, certificates, notAfter } = found.value
   const { revocation } = view

@@ -23,4 +23,6 @@ export interface AuthenticationContext {
    * `connectRateExceeded`, unless its refusal is certain without the path (S55). Absent: always allowed.
    */
   readonly mayDoPathWork?: () => boolean
+  /** Told after a search: how many signatures were verified for it that nobody had verified before. */
+  readonly didPathWork?: (signatures: number) => void
 }

@@ -58,6 +58,7 @@ function reachesRegisteredCa({ leaf, evidence, view, context }: Case): boolean {
     skew: context.skew ?? defaultSkew,
     verdicts: context.verdicts ?? null,
     mayDoPathWork: context.mayDoPathWork ?? always,
+    didPathWork: context.didPathWork ?? nothing,
   })
   return verdict !== null && (verdict.kind === 'valid' || verdict.provenPath)
 }
@@ -65,3 +66,5 @@ function reachesRegisteredCa({ leaf, evidence, view, context }: Case): boolean {
 export function always(): boolean {
   return true
 }
+
+export function nothing(): void {}

@@ -8,7 +8,7 @@ import { type ClockSkew, defaultSkew } from './context.ts'
 import type { Authentication, DecisionCode } from './decision.ts'
 import { RememberedSteps, step, type Trail } from './explanation.ts'
 import { codeWithoutLeaf } from './leaf.ts'
-import { accept, always, type Case, refuse } from './outcome.ts'
+import { accept, always, type Case, nothing, refuse } from './outcome.ts'
 import type { PathVerdict } from './path-verdicts.ts'
 import type { Principal } from './principal.ts'
 import { type FieldMatch, type MatchingScheme, matchField, matchThumbprint } from './validation-scheme.ts'
@@ -92,6 +92,7 @@ function byPath(
     skew,
     verdicts: context.verdicts ?? null,
     mayDoPathWork: context.mayDoPathWork ?? always,
+    didPathWork: context.didPathWork ?? nothing,
   })
   if (verdict === null) {
     trail.skipped('certificationPath', { detail: 'not searched: too many attempts from this address or with this key' })

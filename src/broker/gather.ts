@@ -35,6 +35,7 @@ export function contextOf({ core, transport }: Peer, namespace: Namespace): Auth
     skew: { notBeforeSeconds: notBeforeSkewSeconds, notAfterSeconds: notAfterSkewSeconds },
     verdicts: core.verdicts,
     mayDoPathWork: () => core.pathWork.admits(transport),
+    didPathWork: (signatures) => core.pathWork.did(transport, signatures),
   }
 }
 

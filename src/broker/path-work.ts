@@ -8,7 +8,10 @@ import { KeyedBuckets } from './token-bucket.ts'
 const remembered = 65_536
 
 export interface PathWorkRates {
-  /** Certification paths searched per second for one IPv4 address or IPv6 /64; remembered verdicts cost nothing. 0: no limit. */
+  /**
+   * Signatures verified per second to find certification paths, for one IPv4 address or IPv6 /64; a search costs one at least,
+   * remembered verdicts and signatures cost nothing. 0: no limit.
+   */
   readonly perSourcePerSecond: number
   readonly perSourceBurst: number
   /** The same for one presented certificate. */
@@ -16,7 +19,7 @@ export interface PathWorkRates {
   readonly perLeafBurst: number
 }
 
-/** Each search costs 0.1 to 0.3 ms; a site of 10,000 devices behind one address comes back after an outage within half a minute. */
+/** Each costs 0.1 to 0.3 ms, and a device of a fleet costs one; a site of 10,000 devices behind one address comes back after an outage within half a minute. */
 export const defaultPathWork: PathWorkRates = {
   perSourcePerSecond: 500,
   perSourceBurst: 5_000,
@@ -24,7 +27,7 @@ export const defaultPathWork: PathWorkRates = {
   perLeafBurst: 20,
 }
 
-/** Path searches are charged to the source and to the certificate that asks for them, before anybody is known (S55). */
+/** Path work is charged to the source and to the certificate that asks for it, before anybody is known (S55). */
 export class PathWork {
   readonly #clock: Clock
   readonly #sources: KeyedBuckets | null
@@ -37,13 +40,23 @@ export class PathWork {
     this.#leaves = new KeyedBuckets(rates.perLeafPerSecond, rates.perLeafBurst, remembered)
   }
 
+  /** Charges the first signature of a search. False: it may not begin. */
   admits({ remoteAddress, peerChain }: Transport): boolean {
     const now = this.#clock.monotonicMs()
-    const [leaf] = peerChain
-    const key = leaf === undefined ? '' : createHash('sha256').update(leaf).digest('base64')
     // Both are charged: a certificate that is copied to many addresses is slowed as well.
-    const mayLeaf = this.#leaves.take(key, now)
+    const mayLeaf = this.#leaves.take(keyOf(peerChain), now)
     const maySource = this.#sources === null || this.#sources.take(sourceOf(remoteAddress), now)
     return maySource && mayLeaf
   }
+
+  /** Charges the others, which are known afterwards only: who owes some waits. */
+  did({ remoteAddress, peerChain }: Transport, signatures: number): void {
+    if (signatures <= 1) return
+    this.#leaves.spend(keyOf(peerChain), signatures - 1)
+    this.#sources?.spend(sourceOf(remoteAddress), signatures - 1)
+  }
+}
+
+function keyOf([leaf]: Transport['peerChain']): string {
+  return leaf === undefined ? '' : createHash('sha256').update(leaf).digest('base64')
 }

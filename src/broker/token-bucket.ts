@@ -62,6 +62,11 @@ export class KeyedBuckets {
     for (const bucket of this.#buckets.values()) bucket.retune(perSecond, burst, nowMs)
   }
 
+  /** More of what was just taken; the bucket may be overdrawn. */
+  spend(key: string, tokens: number): void {
+    this.#buckets.get(key)?.spend(tokens)
+  }
+
   take(key: string, nowMs: number): boolean {
     let bucket = this.#buckets.get(key)
     if (bucket === undefined) {

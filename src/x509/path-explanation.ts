@@ -18,7 +18,8 @@ export function explainFailure(graph: PathGraph, leafFaults: readonly PathFault[
   const { best } = outcomes
   const provenPath = best !== null && (best.end === 'anchor' || best.end === 'otherAnchor')
   const fault = mostHelpfulFault(graph, best, leafFaults)
-  return { ...fault, provenPath, signatureVerifications: graph.signatureVerifications }
+  const { signatureVerifications, signaturesComputed } = graph
+  return { ...fault, provenPath, signatureVerifications, signaturesComputed }
 }
 
 class Outcomes {

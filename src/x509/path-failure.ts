@@ -57,6 +57,8 @@ export type PathFailure = PathFault & {
   readonly provenPath: boolean
   /** Signatures that were verified to find this out. */
   readonly signatureVerifications: number
+  /** Those of them that no cache knew: what the search cost. */
+  readonly signaturesComputed: number
 }
 
 /**

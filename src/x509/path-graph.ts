@@ -77,6 +77,7 @@ export class PathGraph {
   readonly #verified = new Map<Certificate, Map<Certificate, boolean>>()
   #intermediates: readonly Certificate[] | null = null
   #signatures = 0
+  #computed = 0
   #work = 0
   #candidates = 0
   #exhausted = false
@@ -98,6 +99,11 @@ export class PathGraph {
 
   get signatureVerifications(): number {
     return this.#signatures
+  }
+
+  /** Those of them that nobody had verified before. */
+  get signaturesComputed(): number {
+    return this.#computed
   }
 
   /** A budget ran out, so something was not tried. */
@@ -164,6 +170,7 @@ export class PathGraph {
     const { cache } = this.request
     const remembered = cache?.signature(child, issuer)
     if (remembered !== undefined) return remembered
+    this.#computed++
     const answer = verifySignature(scheme, child.tbsCertificate, child.signature, issuer)
     cache?.rememberSignature(child, issuer, answer)
     return answer

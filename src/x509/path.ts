@@ -17,6 +17,8 @@ export interface VerifiedPath {
   /** The first notAfter of the path, anchor included. */
   readonly notAfter: UnixSeconds
   readonly signatureVerifications: number
+  /** Those of them that no cache knew: what the search cost. */
+  readonly signaturesComputed: number
 }
 
 /**
@@ -36,6 +38,7 @@ export function findPath(request: PathRequest): Result<VerifiedPath, PathFailure
     anchor: certificates.at(-1)!,
     notAfter: unixSeconds(Math.min(...certificates.map(({ notAfter }) => notAfter))),
     signatureVerifications: graph.signatureVerifications,
+    signaturesComputed: graph.signaturesComputed,
   })
 }
 
@@ -79,7 +82,7 @@ export function checkThumbprintCertificate(
   revocation = Revocation.none,
 ): PathFailure | null {
   for (const fault of thumbprintFaults(leaf, { now, skew, revocation })) {
-    return { ...fault, provenPath: false, signatureVerifications: 0 }
+    return { ...fault, provenPath: false, signatureVerifications: 0, signaturesComputed: 0 }
   }
   return null
 }

@@ -319,6 +319,19 @@ test('a remembered verdict saves the path work, of acceptances and of refusals',
   assert.equal(searches, 2)
 })
 
+test('S55: a search tells how many signatures it verified; those that are known are not told again', () => {
+  const told: number[] = []
+  const context = { verdicts: new PathVerdicts(), didPathWork: (signatures: number) => void told.push(signatures) }
+  const view = namespace(['root', R])
+  for (let serial = 1; serial <= 3; serial++) connect(view, [leafOf(I, { serial }), I], context)
+  connect(view, [leafOf(I, { serial: 3 }), I], context)
+  assert.deepEqual(told, [2, 1, 1], 'the intermediate of a fleet is verified once, a remembered verdict costs nothing')
+  told.length = 0
+  const crowd = Array.from({ length: 6 }, () => issue({ subject: 'I', ca: true, issuer: R, key: newKey() }))
+  assert.equal(connect(view, [leafOf(I, { serial: 4 }), ...crowd], context).outcome, 'refused')
+  assert.deepEqual(told, [6])
+})
+
 test('S55: without path work a certain refusal stays, anything else is put off', () => {
   const view = namespace(['root', R])
   const context = { mayDoPathWork: () => false }

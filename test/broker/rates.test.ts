@@ -200,6 +200,37 @@ test('[S55] path work is charged to the presented certificate and the source', a
   assert.equal(codes.at(-1), 'connectRateExceeded')
 })
 
+test('[S55] path work is charged by the signature: a crowd of issuers of one name costs its source more, a fleet no more', async () => {
+  const home = house({
+    settings: { pathWork: { perSourcePerSecond: 1, perSourceBurst: 30, perLeafPerSecond: 1, perLeafBurst: 100 } },
+  })
+  const { issue, newKey, noon } = await import('../auth/certificates.ts')
+  const dates = { notBefore: noon - 1000, notAfter: noon + 100_000 }
+  const root = issue({ subject: 'Root', ca: true, ...dates })
+  const middle = issue({ subject: 'Middle', ca: true, issuer: root, ...dates })
+  home.namespace.ca('ca', root.der)
+  home.namespace.client({ name: 'field', validationScheme: 'SubjectMatchesAuthenticationName' })
+  const crowd = Array.from({ length: 8 }, () => issue({ subject: 'Middle', ca: true, key: newKey(), ...dates }).der)
+  const codes = async (remoteAddress: string, count: number, sent: readonly Uint8Array[]) => {
+    const told: (string | null | undefined)[] = []
+    for (let i = 0; i < count; i++) {
+      const leaf = issue({ subject: 'field', issuer: middle, ...dates }).der
+      const peerChain = [leaf, ...sent]
+      const client = home.open({ name: 'field', clientId: `${remoteAddress} ${i}`, peerChain, remoteAddress })
+      await client.connect()
+      told.push(codeOf(home))
+      client.peer.close()
+      await home.settle()
+    }
+    return told
+  }
+  const hostile = await codes('192.0.2.1', 6, crowd)
+  assert.equal(hostile.indexOf('connectRateExceeded'), 4, hostile.join())
+  const fleet = await codes('192.0.2.2', 29, [middle.der])
+  assert.deepEqual(new Set(fleet), new Set([null]))
+  assert.equal((await codes('192.0.2.2', 1, [middle.der]))[0], 'connectRateExceeded')
+})
+
 test('a rate of 0 for one address is no limit', async () => {
   const codes = await codesOfStrangers(0)
   assert.deepEqual(
