@@ -115,7 +115,7 @@ export class Device {
       now,
       this.world.trace,
     )
-    if (!this.namespace.isEnabled(this.name, this.namespace.version)) this.link.excuses.add('disabled')
+    if (!this.namespace.mayConnect(this.name, this.namespace.version)) this.link.excuses.add('disabled or denied')
     this.link.mustBeNew = mustBeNew
     this.#connectedAt = now
     // The broker's clock stands still within a turn, so the bucket may still be empty.
@@ -434,7 +434,7 @@ export class Device {
       must(link.excuses.size > 0, 'a CONNECT without fault is accepted', who)
       return
     }
-    must(this.namespace.isEnabled(this.name, link.rightsVersion), 'a disabled client is refused', who)
+    must(this.namespace.mayConnect(this.name, link.rightsVersion), 'a disabled or denied client is refused', who)
     must(!(packet.sessionPresent && link.connect.cleanStart), '[MQTT-3.2.2-2] Clean Start finds no session', who)
     if (packet.sessionPresent) {
       must(!link.mustBeNew, 'a session that ended does not come back', who)

@@ -17,7 +17,7 @@ interface Scene {
 
 /** `d1` subscribed to `open/#`. */
 function scene(qos: QoS = 2): Scene {
-  const namespace = new SimNamespace('plant7', 'full', {}, ca.der)
+  const namespace = new SimNamespace('plant7', 'full', {}, () => ca.der)
   const ledger = new Ledger(true)
   const session = ledger.openSession('d1', 'd1', namespace, 3_600)
   const request = { topicFilter: 'open/#', qos, noLocal: false, retainAsPublished: false, retainHandling: 0 } as const
@@ -112,7 +112,7 @@ test('a message that overtakes another of its client and topic is found', () => 
 
 test('a delivery that no subscription, no right or no publisher explains is found', () => {
   const here = scene()
-  const other = new SimNamespace('plant8', 'full', {}, ca.der)
+  const other = new SimNamespace('plant8', 'full', {}, () => ca.der)
   assert.throws(() => deliver(here, publish(here, 1, { namespace: other })), broken(/crosses namespaces/))
   assert.throws(() => deliver(here, publish(here, 1, { topicName: 'team/red' })), broken(/subscribed/))
   assert.throws(

@@ -1,5 +1,8 @@
+import assert from 'node:assert/strict'
 import type { NamespaceId } from '../../src/ports/identity.ts'
 import { type LimitOverrides, limitsOf, type ProfileName } from '../../src/registry/profile.ts'
+import { parseCertificate } from '../../src/x509/certificate.ts'
+import { denyKeysOf } from '../../src/x509/deny.ts'
 import { TestNamespace } from '../auth/support.ts'
 
 /** Clients of each namespace; both namespaces have the same names, Client Identifiers, topics and CA certificate. */
@@ -45,6 +48,10 @@ export const registryChanges = [
   'grantPublish',
   'revokeSubscribe',
   'grantSubscribe',
+  'deny',
+  'allow',
+  'denyAll',
+  'allowAll',
 ] as const
 export type RegistryChange = (typeof registryChanges)[number]
 
@@ -53,6 +60,10 @@ interface Grants {
   readonly teams: readonly string[]
   readonly publishTeam: boolean
   readonly subscribeTeam: boolean
+  /** Whose certificate stands in the deny list. */
+  readonly denied: readonly boolean[]
+  /** The certificate of the CA does. */
+  readonly caDenied: boolean
 }
 
 /**
@@ -64,12 +75,19 @@ export class SimNamespace extends TestNamespace {
   override readonly maximumSessionExpirySeconds = 3_600
   override readonly maximumClientSessionsPerAuthenticationName = 10
   readonly #history: Grants[]
+  readonly #certificateOf: (device: DeviceName | 'ca') => Uint8Array
 
-  constructor(name: string, profile: ProfileName, overrides: LimitOverrides, ca: Uint8Array) {
+  constructor(
+    name: string,
+    profile: ProfileName,
+    overrides: LimitOverrides,
+    certificateOf: (device: DeviceName | 'ca') => Uint8Array,
+  ) {
     super()
     this.name = name
+    this.#certificateOf = certificateOf
     this.limits = limitsOf(profile, overrides)
-    this.ca('ca', ca)
+    this.ca('ca', certificateOf('ca'))
     this.group('red', 'attributes.team = "red"')
     this.group('blue', 'attributes.team = "blue"')
     this.space('open', 'open/#')
@@ -87,6 +105,8 @@ export class SimNamespace extends TestNamespace {
         teams: ['red', 'red', 'blue', 'blue'],
         publishTeam: true,
         subscribeTeam: true,
+        denied: deviceNames.map(() => false),
+        caDenied: false,
       },
     ]
     for (const team of ['red', 'blue']) {
@@ -137,7 +157,31 @@ export class SimNamespace extends TestNamespace {
         if (now.subscribeTeam === (change === 'grantSubscribe')) return []
         this.#history.push({ ...now, subscribeTeam: !now.subscribeTeam })
         return this.#bindTeams('Subscriber', !now.subscribeTeam)
+      case 'deny':
+      case 'allow': {
+        const denied = change === 'deny'
+        if (now.denied[at] === denied) return []
+        this.#history.push({ ...now, denied: now.denied.with(at, denied) })
+        return this.#writeDenyEntry(device, denied)
+      }
+      case 'denyAll':
+      case 'allowAll':
+        if (now.caDenied === (change === 'denyAll')) return []
+        this.#history.push({ ...now, caDenied: !now.caDenied })
+        return this.#writeDenyEntry('ca', !now.caDenied)
     }
+  }
+
+  /** Could it connect at any time since that version? */
+  mayConnect(device: DeviceName, since: number): boolean {
+    const at = deviceNames.indexOf(device)
+    return this.#some(since, ({ enabled, denied, caDenied }) => enabled[at] === true && !caDenied && !denied[at])
+  }
+
+  /** By now. */
+  isDenied(device: DeviceName): boolean {
+    const { denied, caDenied } = this.#history.at(-1) as Grants
+    return caDenied || denied[deviceNames.indexOf(device)] === true
   }
 
   isEnabled(device: DeviceName, since: number): boolean {
@@ -175,6 +219,19 @@ export class SimNamespace extends TestNamespace {
       validationScheme: 'SubjectMatchesAuthenticationName',
       attributes: { team: now.teams[at] as string },
     })
+  }
+
+  /** Each by another of the three keys that a certificate can be denied by. */
+  #writeDenyEntry(of: DeviceName | 'ca', denied: boolean): ReturnType<SimNamespace['apply']> {
+    const name = `deny-${of}`
+    if (denied) {
+      const parsed = parseCertificate(this.#certificateOf(of))
+      assert.ok(parsed.ok)
+      const { issuerAndSerialNumber, tbsCertificate, publicKey } = denyKeysOf(parsed.value)
+      const keys = [{ issuerAndSerialNumber }, { tbsCertificate }, { publicKey }]
+      this.deny(name, keys[(deviceNames.length + deviceNames.indexOf(of as DeviceName)) % keys.length] ?? {})
+    } else this.allow(name)
+    return [{ type: 'sealgateDenyEntries', change: denied ? 'created' : 'deleted', name, uid: `uid-${name}` }]
   }
 
   #bindTeams(permission: 'Publisher' | 'Subscriber', isGranted: boolean): ReturnType<SimNamespace['apply']> {

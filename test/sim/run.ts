@@ -5,7 +5,7 @@ import { Dice } from './dice.ts'
 import { Ledger } from './ledger.ts'
 import { Link } from './link.ts'
 import { type Action, type ClientAction, describeAction, type Plan } from './plan.ts'
-import { type DeviceName, deviceNames, topicFilters, topicNames } from './rights.ts'
+import { type DeviceName, deviceNames, type SimNamespace, topicFilters, topicNames } from './rights.ts'
 import { must, Violation } from './violation.ts'
 import { chainOf, World } from './world.ts'
 
@@ -310,8 +310,27 @@ class Simulation {
         session?.doom()
         if (link !== null) link.excuses.add('rights changed')
       }
+      // What is stored of it stays, and goes on when it is allowed again.
+      if (namespace.isDenied(device.name)) link?.excuses.add('denied')
     }
     await this.#world.clock.settle()
+    this.#judgeDenied(namespace)
+  }
+
+  /** Whoever else was connected has no excuse for having been cut. */
+  #judgeDenied(namespace: SimNamespace): void {
+    const { broker } = this.#world
+    for (const { record, online } of broker.operations.sessions({
+      namespace: namespace.id,
+      after: null,
+      limit: 1_000,
+    })) {
+      must(
+        !(online && namespace.isDenied(record.clientId as DeviceName)),
+        'a denied certificate has no session that is connected',
+        () => `${record.clientId} in ${namespace.name}`,
+      )
+    }
   }
 
   #excuseAll(excuse: string): void {
@@ -350,8 +369,8 @@ class Simulation {
     this.#world.setDisk('fine', 0)
     await this.#world.clock.run(15_000)
     for (const device of this.#devices) {
-      if (!device.namespace.isEnabled(device.name, device.namespace.version)) {
-        this.#world.changeRegistry(device.namespace, 'enable', device.name)
+      for (const change of ['enable', 'allow', 'allowAll'] as const) {
+        this.#world.changeRegistry(device.namespace, change, device.name)
       }
       device.link?.peer.stall(false)
       for (const ghost of device.ghosts) ghost.peer.reset()

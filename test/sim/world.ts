@@ -11,7 +11,7 @@ import type { NodeId } from '../../src/ports/identity.ts'
 import { type LimitOverrides, profileTable } from '../../src/registry/profile.ts'
 import type { ResourceChange } from '../../src/registry/registry.ts'
 import type { RegistryView } from '../../src/registry/view.ts'
-import { issue, noon } from '../auth/certificates.ts'
+import { issue, newKey, noon } from '../auth/certificates.ts'
 import { Disk, type DiskMode } from './disk.ts'
 import type { Setup } from './plan.ts'
 import { type DeviceName, deviceNames, type RegistryChange, SimNamespace } from './rights.ts'
@@ -19,16 +19,20 @@ import { Violation } from './violation.ts'
 
 const node = 'n1' as NodeId
 /** Both namespaces trust the same authority, which gave each device one certificate: the namespace is all that differs. */
-const ca = issue({ subject: 'Sim CA', ca: true })
+const ca = issue({ subject: 'Sim CA', ca: true, key: newKey() })
 const chains = new Map<DeviceName, readonly Uint8Array[]>(
   deviceNames.map((name) => [
     name,
-    [issue({ subject: name, issuer: ca, extendedKeyUsage: ['1.3.6.1.5.5.7.3.2'] }).der],
+    [issue({ subject: name, issuer: ca, key: newKey(), extendedKeyUsage: ['1.3.6.1.5.5.7.3.2'] }).der],
   ]),
 )
 
 export function chainOf(device: DeviceName): readonly Uint8Array[] {
   return chains.get(device) as readonly Uint8Array[]
+}
+
+function certificateOf(of: DeviceName | 'ca'): Uint8Array {
+  return of === 'ca' ? ca.der : (chainOf(of)[0] as Uint8Array)
 }
 
 interface Process {
@@ -55,7 +59,9 @@ export class World {
     this.setup = setup
     this.trace = trace
     const profile = setup.isEventGrid ? 'event-grid' : 'full'
-    this.namespaces = ['plant7', 'plant8'].map((name) => new SimNamespace(name, profile, overridesOf(setup), ca.der))
+    this.namespaces = ['plant7', 'plant8'].map(
+      (name) => new SimNamespace(name, profile, overridesOf(setup), certificateOf),
+    )
     this.#process = this.#start()
   }
 
