@@ -3,7 +3,7 @@ import type { Clock } from '../ports/clock.ts'
 /** Everybody who is connected waits for as long as a turn of the event loop takes: fewer handshakes after a longer one. */
 const busyTurnMs = 4
 /** After a turn with less work nobody answered; those who are silent change places with others only now and then. */
-const idleTurnMs = 0.5
+const idleTurnMs = 1
 const idleWaitMs = 2
 const fewest = 2
 const first = 8
@@ -27,10 +27,19 @@ export interface PacedHandshake {
 }
 
 interface Entry {
-  readonly source: string
+  readonly source: Source
   readonly handshake: PacedHandshake
+  isWaiting: boolean
   /** The turn at whose end its place was given; what its peer has sent by then is read in the next one. */
   turn: number
+}
+
+/** Where handshakes come from. */
+interface Source {
+  readonly waiting: Fifo<Entry>
+  /** Of its handshakes, with a place and without. */
+  count: number
+  isQueued: boolean
 }
 
 /**
@@ -44,8 +53,9 @@ interface Entry {
 export class HandshakePacer {
   readonly #clock: Clock
   readonly #workedMs: () => number
-  /** By source; the first one is next, and then the last. */
-  readonly #waiting = new Map<string, Set<Entry>>()
+  readonly #sources = new Map<string, Source>()
+  /** Sources whose turn it is, one after the other; an entry that gave up is passed over. */
+  readonly #turns = new Fifo<Source>()
   #waitingCount = 0
   /** Who has a place, for longest first. */
   readonly #reading = new Set<Entry>()
@@ -76,7 +86,8 @@ export class HandshakePacer {
    * @returns what to call when the handshake is over, or its peer is gone
    */
   enter(source: string, handshake: PacedHandshake): () => void {
-    const entry = { source, handshake, turn: 0 }
+    const entry = { source: this.#source(source), handshake, isWaiting: false, turn: 0 }
+    entry.source.count++
     // Its first bytes may come after the turn that ends next.
     if (this.#waitingCount === 0 && this.#reading.size < this.#limit) this.#start(entry, this.#turn + 1)
     else {
@@ -85,10 +96,22 @@ export class HandshakePacer {
       this.#wait(entry)
     }
     this.#watch()
+    let isOver = false
     return () => {
+      if (isOver) return
+      isOver = true
+      if (--entry.source.count === 0) this.#sources.delete(source)
       if (this.#reading.delete(entry)) this.#watch()
       else this.#forget(entry)
     }
+  }
+
+  #source(name: string): Source {
+    const known = this.#sources.get(name)
+    if (known !== undefined) return known
+    const source = { waiting: new Fifo<Entry>(), count: 0, isQueued: false }
+    this.#sources.set(name, source)
+    return source
   }
 
   #start(entry: Entry, turn: number): void {
@@ -98,16 +121,21 @@ export class HandshakePacer {
   }
 
   #wait(entry: Entry): void {
-    const others = this.#waiting.get(entry.source)
-    if (others === undefined) this.#waiting.set(entry.source, new Set([entry]))
-    else others.add(entry)
+    entry.isWaiting = true
     this.#waitingCount++
+    entry.source.waiting.push(entry)
+    this.#queue(entry.source)
+  }
+
+  #queue(source: Source): void {
+    if (source.isQueued) return
+    source.isQueued = true
+    this.#turns.push(source)
   }
 
   #forget(entry: Entry): void {
-    const others = this.#waiting.get(entry.source)
-    if (others?.delete(entry) !== true) return
-    if (others.size === 0) this.#waiting.delete(entry.source)
+    if (!entry.isWaiting) return
+    entry.isWaiting = false
     this.#waitingCount--
   }
 
@@ -158,14 +186,40 @@ export class HandshakePacer {
   }
 
   #nextWaiting(): Entry | null {
-    const [first] = this.#waiting
-    if (first === undefined) return null
-    const [source, entries] = first
-    const [entry] = entries
-    if (entry === undefined) return null
-    this.#forget(entry)
-    // The others of its source come after all other sources.
-    if (this.#waiting.delete(source)) this.#waiting.set(source, entries)
-    return entry
+    for (let source = this.#turns.shift(); source !== undefined; source = this.#turns.shift()) {
+      source.isQueued = false
+      let entry = source.waiting.shift()
+      while (entry?.isWaiting === false) entry = source.waiting.shift()
+      // The others of its source come after all other sources.
+      if (source.waiting.length > 0) this.#queue(source)
+      if (entry === undefined) continue
+      this.#forget(entry)
+      return entry
+    }
+    return null
+  }
+}
+
+/** First in, first out, in constant time. */
+class Fifo<T> {
+  #items: T[] = []
+  #at = 0
+
+  get length(): number {
+    return this.#items.length - this.#at
+  }
+
+  push(item: T): void {
+    this.#items.push(item)
+  }
+
+  shift(): T | undefined {
+    if (this.#at === this.#items.length) return undefined
+    const item = this.#items[this.#at++]
+    if (this.#at > 64 && this.#at * 2 > this.#items.length) {
+      this.#items = this.#items.slice(this.#at)
+      this.#at = 0
+    }
+    return item
   }
 }
