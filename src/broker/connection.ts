@@ -132,7 +132,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
 
   /** Still there: a wait that ended may go on. */
   get isOpen(): boolean {
-    return this.#phase.name !== 'closing' && this.#phase.name !== 'closed'
+    return this.#session !== null || (this.#phase.name !== 'closing' && this.#phase.name !== 'closed')
   }
 
   /**

@@ -190,7 +190,9 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
   #joinsRun(): boolean {
-    if (this.#rate !== null || this.#core.events.wants('published')) return false
+    const { run, events } = this.#core
+    // Nothing of it changes while a run gathers.
+    if (run.isEmpty && (this.#rate !== null || events.wants('published'))) return false
     if (view.propertiesEnd > view.propertiesStart) return false
     const slot = this.#topics.remembered(view)
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
@@ -200,7 +202,6 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     if (view.qos === 1 && (this.#answerTo(slot) !== ReasonCode.Success || !this.#admits(view.packetIdentifier))) {
       return false
     }
-    const { run } = this.#core
     if (!run.add(slot, view)) {
       run.finish(this.#session.outbox, this)
       run.add(slot, view)

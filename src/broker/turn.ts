@@ -40,8 +40,8 @@ export class Turn {
   #monotonicMs = 0
   #now = 0 as UnixMillis
   #dirty: TurnOutbox[] = []
-  /** Outboxes whose transport has not taken everything yet. */
-  readonly waiting = new Set<TurnOutbox>()
+  /** All whose transport is not over. Over TLS nearly every write waits for the next turn: nothing is noted of it here. */
+  readonly outboxes = new Set<TurnOutbox>()
   readonly #closers: (() => void)[] = []
   #ending: TurnEnd[] = []
   #resuming: Resumable[] = []
@@ -121,6 +121,6 @@ export class Turn {
   #cutOldest(): void {
     const oldest = this.arenas.oldestPinned ?? this.acknowledgements.oldestPinned
     if (oldest === null) return
-    for (const outbox of [...this.waiting]) if (outbox.holds(oldest)) outbox.overrun()
+    for (const outbox of [...this.outboxes]) if (outbox.holds(oldest)) outbox.overrun()
   }
 }

@@ -9,7 +9,7 @@ import type { Socket } from 'node:net'
 const copyUpToBytes = 4_000
 
 /** Hands ranges to a socket as one write. `onWritten` is called when the last of them has been taken. */
-export function writeRanges(socket: Socket, ranges: readonly Uint8Array[], onWritten: () => void): void {
+export function writeRanges(socket: Socket, ranges: readonly Uint8Array[], onWritten?: () => void): void {
   const count = ranges.length
   if (count === 1) {
     socket.write(ranges[0]!, onWritten)
