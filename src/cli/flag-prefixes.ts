@@ -18,10 +18,23 @@ export function expandPrefixes(program: Command, args: readonly string[]): strin
     if (name === '--help' || flags.includes(name)) return word
     const candidates = flags.filter((flag) => flag.startsWith(name))
     const [only, second] = candidates
-    if (only === undefined) return word
+    if (only === undefined) {
+      refuseKnown(name, command, flags)
+      return word
+    }
     if (second !== undefined) throw wrongUsage(`${name} may be ${candidates.join(', ')}`, 'Write more of it')
     return [only, ...value].join('=')
   })
+}
+
+/** Of a flag that stands for nothing here, says what its writer is likely to mean; of any other the parser says enough. */
+function refuseKnown(name: string, command: Command, flags: readonly string[]): void {
+  const [only, second] = flags.filter((flag) => flag.endsWith(name.slice(1)))
+  if (only !== undefined && second === undefined) throw wrongUsage(`${name} is unknown`, `Did you mean ${only}?`)
+  if (command.name() !== 'update') return
+  const create = command.parent?.commands.find((sibling) => sibling.name() === 'create')
+  if (create?.options.some(({ long }) => long === name) !== true) return
+  throw wrongUsage(`${name} is fixed when it is created`, 'Delete it and create it again to have another')
 }
 
 /** The command that the words name, as far as they name one. */

@@ -326,6 +326,14 @@ test('prefixes of flags, letter case and aliases are those of az', async (t) => 
   assert.match(await refused(place, 2, ...space, 'create', '--na', 'own'), /--na may be --name, --namespace-name/)
   assert.match(await refused(place, 2, ...space, 'create', '--nonsense'), /unknown option '--nonsense'/)
   assert.match(
+    await refused(place, 2, 'namespace', 'client-group', 'create', 'all', '--query', 'x = 1'),
+    /--query is unknown\n +Did you mean --group-query\?/,
+  )
+  assert.match(
+    await refused(place, 2, 'namespace', 'client', 'update', 'lamp', '--authentication-name', 'other'),
+    /--authentication-name is fixed when it is created\n +Delete it and create it again/,
+  )
+  assert.match(
     await refused(place, 2, 'namespace', 'topic-spaces', 'list'),
     /unknown command 'topic-spaces'\n\(Did you mean topic-space\?\)/,
   )
