@@ -1,17 +1,10 @@
-import type { UnixMillis } from '../base/time.ts'
 import type { QueueLimits } from '../ports/session-store.ts'
+import type { KeptMessage } from './kept-message.ts'
 import type { QueuedBytes } from './queued-bytes.ts'
 import type { SharedCopy } from './shared-subscription.ts'
 
-/** A PUBLISH in the form of one subscriber that has to wait: the identifier is not yet in it. */
-export interface WaitingMessage {
-  readonly frame: Buffer
-  readonly qos: 1 | 2
-  /** Offset of the Packet Identifier. */
-  readonly identifierAt: number
-  readonly expiresAt: UnixMillis | null
-  /** Offset of the Message Expiry Interval's value; 0: there is none. */
-  readonly expiryAt: number
+/** With what is this session's own. */
+export type WaitingMessage = Omit<KeptMessage, 'shared'> & {
   /** Another member gets it when this session ends first; null: it belongs to this session alone. */
   readonly shared: SharedCopy | null
 }

@@ -1,3 +1,4 @@
+import type { UnixMillis } from '../base/time.ts'
 import type { ProtocolVersion, QoS } from '../mqtt/packet.ts'
 import {
   encodePublishFrame,
@@ -8,6 +9,7 @@ import {
 } from '../mqtt/publish-encoder.ts'
 import type { PublishView } from '../mqtt/publish-view.ts'
 import type { Arena, ArenaPool } from './arena.ts'
+import type { KeptMessage } from './kept-message.ts'
 
 const formCount = 12
 const noTopic = new Uint8Array(0)
@@ -27,6 +29,9 @@ export class MessageForms {
   readonly #arenas: (Arena | null)[] = new Array<Arena | null>(formCount).fill(null)
   readonly #starts = new Int32Array(formCount)
   readonly #ends = new Int32Array(formCount)
+  readonly #kept: (KeptMessage | null)[] = new Array<KeptMessage | null>(formCount).fill(null)
+  /** Of the form at hand; -1: it is nobody else's. */
+  #index = -1
 
   /** The form that `select` or `make` made or found last. */
   arena: Arena
@@ -69,6 +74,7 @@ export class MessageForms {
   /** Makes or finds the form and leaves it in `arena`, `start`, `end`. */
   select(version: ProtocolVersion, qos: QoS, retain: boolean): void {
     const index = ((version === 5 ? 3 : 0) + qos) * 2 + (retain ? 1 : 0)
+    this.#index = index
     if (this.#made[index] === this.#generation) {
       this.arena = this.#arenas[index] as Arena
       this.start = this.#starts[index] as number
@@ -77,6 +83,7 @@ export class MessageForms {
     }
     this.#write(version, qos, retain, undefined)
     this.#made[index] = this.#generation
+    this.#kept[index] = null
     this.#arenas[index] = this.arena
     this.#starts[index] = this.start
     this.#ends[index] = this.end
@@ -88,6 +95,7 @@ export class MessageForms {
    * @param topicAlias 0: none; positive: together with the topic; negative: instead of it
    */
   make(qos: QoS, retain: boolean, identifiers: readonly number[], topicAlias = 0): void {
+    this.#index = -1
     const extra = Buffer.allocUnsafe(3 + identifiers.length * longestIdentifierBytes)
     let length = topicAlias === 0 ? 0 : writeTopicAlias(extra, 0, Math.abs(topicAlias))
     for (const identifier of identifiers) length = writeSubscriptionIdentifier(extra, length, identifier)
@@ -101,6 +109,23 @@ export class MessageForms {
     this.#write(5, qos, retain, extra.subarray(0, length))
     draft.setTopic(topic, topicStart, topicEnd)
     draft.frameStart = frameStart
+  }
+
+  /**
+   * The form at hand with QoS 1 or 2, as it waits in the queues of its subscribers: one copy for all of them, so that a
+   * message to many who do not keep up is no memory and no garbage for each (`npm run stall`).
+   *
+   * @param expiresAt the same for all subscribers of this message
+   */
+  keep(version: ProtocolVersion, qos: 1 | 2, expiresAt: UnixMillis | null): KeptMessage {
+    const known = this.#index < 0 ? null : this.#kept[this.#index]
+    if (known != null) return known
+    const frame = Buffer.from(this.arena.bytes.subarray(this.start, this.end))
+    const identifierAt = this.identifierAt - this.start
+    const expiryAt = expiresAt !== null && version === 5 ? expiryOffset(frame, identifierAt) : 0
+    const message: KeptMessage = { frame, qos, identifierAt, expiresAt, expiryAt, shared: null }
+    if (this.#index >= 0) this.#kept[this.#index] = message
+    return message
   }
 
   #write(version: ProtocolVersion, qos: QoS, retain: boolean, extra: Uint8Array | undefined): void {

@@ -1,5 +1,7 @@
+import { patchPacketIdentifier } from '../mqtt/publish-encoder.ts'
 import type { Transport } from '../ports/transport.ts'
 import type { Arena, ArenaPool } from './arena.ts'
+import type { KeptMessage } from './kept-message.ts'
 import type { Turn, TurnOutbox } from './turn.ts'
 
 /** Ranges up to this many bytes together are copied into one block: one buffer is cheaper than many (bench: QoS 1). */
@@ -117,6 +119,21 @@ export class Outbox implements TurnOutbox {
     const start = arena.used
     arena.bytes.set(bytes, start)
     arena.used = start + bytes.length
+    this.append(arena, start, arena.used)
+  }
+
+  /** A copy of what waited in a queue, with what is this peer's own. @param expirySeconds written where there is an expiry */
+  sendWaiting(
+    { frame, identifierAt, expiryAt }: Pick<KeptMessage, 'frame' | 'identifierAt' | 'expiryAt'>,
+    identifier: number,
+    expirySeconds: number,
+  ): void {
+    const arena = this.#turn.acknowledgements.reserve(frame.length)
+    const start = arena.used
+    arena.bytes.set(frame, start)
+    patchPacketIdentifier(arena.bytes, start + identifierAt, identifier)
+    if (expiryAt > 0) arena.bytes.writeUInt32BE(expirySeconds, start + expiryAt)
+    arena.used = start + frame.length
     this.append(arena, start, arena.used)
   }
 

@@ -49,6 +49,9 @@ export class PublishRun {
   #longest = 0
   #payloadBytes = 0
   readonly #starts: number[] = []
+  /** Receivers that do not get the run as a whole: with QoS 1, and with QoS 0. */
+  readonly #singly: OnlineSession[] = []
+  readonly #singlyQoS0: OnlineSession[] = []
   /** Offsets of Packet Identifiers, QoS 1 only. */
   readonly #identifiersAt: number[] = []
   /** Used again for every run that goes through the store. */
@@ -124,6 +127,7 @@ export class PublishRun {
     counters.published.add(this.#version, this.#qos, count)
     counters.publishedBytes += this.#payloadBytes
     const { deliveries } = slot.route
+    const singly = this.#singly
     if (this.#qos === 0) {
       this.#deliverAtMostOnce(deliveries)
     } else if (slot.route.isStoredOnly) {
@@ -133,10 +137,12 @@ export class PublishRun {
         const delivery = deliveries[i] as Delivery
         const { online } = delivery.session
         if (online === null) continue
-        if (delivery.maximumQoS === 0 || !this.#deliverWhole(online)) this.#deliverSingly(online, delivery.maximumQoS)
+        if (delivery.maximumQoS === 0) this.#singlyQoS0.push(online)
+        else if (!this.#deliverWhole(online)) singly.push(online)
       }
       this.#acknowledge(outbox)
     }
+    this.#deliverSingly()
     this.#count = 0
     this.#slot = null
   }
@@ -150,7 +156,7 @@ export class PublishRun {
       const { online } = (deliveries[i] as Delivery).session
       if (online === null) continue
       if (online.version !== this.#version || this.#longest > online.maximumPacketSizeBytes || online.goesSingly) {
-        this.#deliverSingly(online, 0)
+        this.#singlyQoS0.push(online)
         continue
       }
       const { counters } = online.namespace
@@ -202,8 +208,12 @@ export class PublishRun {
     return true
   }
 
-  /** Message by message, in the receiver's form. */
-  #deliverSingly(online: OnlineSession, maximumQoS: 0 | 1 | 2): void {
+  /** Message by message: those who get the same form share it. */
+  #deliverSingly(): void {
+    const singly = this.#singly
+    const singlyQoS0 = this.#singlyQoS0
+    if (singly.length + singlyQoS0.length === 0) return
+    const isExclusive = singly.length === 1
     const view = this.#view
     for (let i = 0; i < this.#count; i++) {
       const start = this.#starts[i] as number
@@ -212,9 +222,14 @@ export class PublishRun {
       while ((this.#bytes[bodyStart] as number) >= 0x80) bodyStart++
       view.read(this.#bytes, start, bodyStart + 1, end, this.#version)
       this.#forms.begin(view, (this.#slot as TopicSlot).topicName)
-      if (this.#qos === 0 || maximumQoS === 0) online.deliverAtMostOnce(this.#forms, [], false)
-      else online.deliver(this.#forms, 1, [], false, true, null)
+      for (let j = 0; j < singlyQoS0.length; j++)
+        (singlyQoS0[j] as OnlineSession).deliverAtMostOnce(this.#forms, none, false)
+      for (let j = 0; j < singly.length; j++) {
+        ;(singly[j] as OnlineSession).deliver(this.#forms, 1, none, false, isExclusive, null)
+      }
     }
+    singly.length = 0
+    singlyQoS0.length = 0
   }
 
   /** One commit has them all, for the receivers' queues; what each queue is told of it sends them. */

@@ -11,7 +11,7 @@ import type { Fence, SessionRecord } from '../ports/session-store.ts'
 import type { CloseCause } from './close-cause.ts'
 import { OutgoingInflight, OutgoingState } from './inflight.ts'
 import { MemoryQueue } from './memory-queue.ts'
-import { expiryOffset, type MessageForms } from './message-forms.ts'
+import type { MessageForms } from './message-forms.ts'
 import type { Namespace } from './namespace.ts'
 import type { SubscribeRate } from './namespace-rates.ts'
 import type { Outbox } from './outbox.ts'
@@ -292,13 +292,11 @@ export class OnlineSession {
   }
 
   #enqueue(forms: MessageForms, qos: 1 | 2, expiresAt: UnixMillis | null, shared: SharedCopy | null): void {
-    const frame = Buffer.from(forms.arena.bytes.subarray(forms.start, forms.end))
-    const identifierAt = forms.identifierAt - forms.start
-    const expiryAt = expiresAt !== null && this.version === 5 ? expiryOffset(frame, identifierAt) : 0
+    const message = forms.keep(this.version, qos, expiresAt)
     const { dropped } = this.queue
     const { queuedBytes } = this.namespace
-    const isFull = !queuedBytes.hasRoomFor(frame.length)
-    const fits = this.queue.push({ frame, qos, identifierAt, expiresAt, expiryAt, shared })
+    const isFull = !queuedBytes.hasRoomFor(message.frame.length)
+    const fits = this.queue.push(shared === null ? message : { ...message, shared })
     if (this.queue.dropped > dropped) {
       this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
       this.namespace.limitBites(isFull ? 'maximumNamespaceQueuedBytes' : 'maximumQueuedMessages')
@@ -340,20 +338,15 @@ export class OnlineSession {
       const isExpired = message.expiresAt !== null && message.expiresAt <= now
       if (!isExpired && !this.mayReceive(message.frame.length)) return
       this.queue.shift()
-      if (message.expiresAt !== null) {
-        if (isExpired) {
-          this.namespace.counters.droppedExpired++
-          continue
-        }
-        // [MQTT-3.3.2-6]: the interval received minus the time the message waited here.
-        if (message.expiryAt > 0) {
-          message.frame.writeUInt32BE(Math.ceil((message.expiresAt - now) / 1000), message.expiryAt)
-        }
+      if (isExpired) {
+        this.namespace.counters.droppedExpired++
+        continue
       }
       const identifier = this.inflight.take(message.qos, message.frame.length)
       if (message.shared !== null) this.#keepShared(identifier, message.qos, message.shared)
-      message.frame.writeUInt16BE(identifier, message.identifierAt)
-      this.outbox.send(message.frame)
+      // [MQTT-3.3.2-6]: the interval received minus the time the message waited here.
+      const seconds = message.expiresAt === null ? 0 : Math.ceil((message.expiresAt - now) / 1000)
+      this.outbox.sendWaiting(message, identifier, seconds)
       this.namespace.counters.delivered.add(this.version, message.qos)
     }
   }

@@ -263,6 +263,40 @@ test('[MQTT-3.3.2-5] [MQTT-3.3.2-6] an expired message is not delivered, another
   }
 })
 
+test('[MQTT-3.3.2-6] a message that waits for several is kept once, and each gets its own identifier and time', async () => {
+  const home = house()
+  const subscribers = []
+  for (const version of [5, 5, 4] as const) {
+    const clientId = `s${subscribers.length}`
+    const subscriber = await home.connect({ version, clientId, properties: version === 5 ? { receiveMaximum: 1 } : {} })
+    await subscriber.subscribe('open/#', { qos: 1 })
+    subscribers.push(subscriber)
+  }
+  const [early, later, old] = subscribers as [TestClient, TestClient, TestClient]
+  const publisher = await home.connect({ name: 'beta' })
+  publisher.publish('open/a', 'blocks', { qos: 1 })
+  for (const topic of ['open/a', 'open/b']) {
+    publisher.publish(topic, 'waits', { qos: 1, properties: { messageExpiryIntervalSeconds: 60 } })
+  }
+  await home.settle()
+  assert.equal(old.publishes().length, 3)
+  for (const [subscriber, seconds] of [
+    [early, 50],
+    [later, 40],
+  ] as const) {
+    await home.pass(10_000)
+    for (const topic of ['blocks', 'open/a', 'open/b']) {
+      const { packetIdentifier, topicName, properties } = subscriber.take('PUBLISH')
+      if (topic !== 'blocks') {
+        assert.deepEqual([topicName, properties.messageExpiryIntervalSeconds], [topic, seconds])
+      }
+      acknowledge(subscriber, packetIdentifier)
+      await home.settle()
+    }
+  }
+  assert.deepEqual([early.packets(), later.packets()], [[], []])
+})
+
 test('a store that fails for good: nothing is acknowledged, the publisher is told 0x89', async () => {
   const home = house()
   const subscriber = await home.connect(persistent)
