@@ -60,7 +60,7 @@ function print({ ledger, ...report }: CrashReport): void {
               `acknowledged again after: median ${Math.round(resumed[resumed.length >> 1] ?? 0)} ms, longest ${Math.round(resumed.at(-1) ?? 0)} ms`,
           ]),
       `start: median ${Math.round(starts[starts.length >> 1] ?? 0)} ms, longest ${Math.round(starts.at(-1) ?? 0)} ms`,
-      `lost ${count('lost')}, QoS 2 duplicates ${count('duplicate')}, order ${count('order')}, ` +
+      `lost ${count('lost')}, late ${count('late')}, QoS 2 duplicates ${count('duplicate')}, order ${count('order')}, ` +
         `registry writes lost ${count('registryLost')}, retained lost ${count('retainedLost')}, ` +
         `wills lost ${count('willLost')}, sessions lost ${count('sessionLost')}, failed starts ${count('failedStart')}, ` +
         `service not resumed ${count('notResumed')}, refused and yet delivered ${count('refusedButDelivered')}, ` +

@@ -5,6 +5,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { seededRandom } from '../../src/adapters/memory/seeded-random.ts'
 import { DurableClient } from './client.ts'
 import { type Flow, Ledger, type Receiver } from './ledger.ts'
+import { Patience } from './patience.ts'
 import { RegistryWriter } from './registry-writer.ts'
 import { Server } from './server.ts'
 import type { SmallDisk } from './small-disk.ts'
@@ -37,14 +38,16 @@ export interface CrashReport {
   readonly wills: number
 }
 
-/** How long nothing may arrive of what is acknowledged when nobody kills anybody. */
+/** How long nothing may arrive of what is acknowledged when nobody kills anybody. Bounds are in time as `Patience` counts it. */
 const arrivalBoundMs = 30_000
 /** How long it may take until messages are acknowledged again when there is room again. */
 const resumeBoundMs = 20_000
+/** What has not come in time is waited for on, so that the report can tell late from lost. */
+const lateBoundMs = 120_000
 const window = 20
 
-/** What a broker without room has to say of itself. */
-const saysOfFullDisk = new Set(['storeTakesNothingNew', 'clockNotSaved', 'commitFailed'])
+/** What a broker without room has to say of itself; the end of a session that could not be written is tried again. */
+const saysOfFullDisk = new Set(['storeTakesNothingNew', 'clockNotSaved', 'commitFailed', 'sessionCloseFailed'])
 
 /** One publisher with its flows; keeps its window full while it runs. */
 interface PublisherRole {
@@ -306,8 +309,9 @@ class CrashRun {
     }
     disk.clear()
     const clearedAt = performance.now()
+    const patience = new Patience(() => this.#server?.pid ?? -1)
     this.#acceptedAt = 0
-    while (this.#acceptedAt === 0 && performance.now() - clearedAt < resumeBoundMs) {
+    while (this.#acceptedAt === 0 && patience.spentMs() < resumeBoundMs) {
       for (const role of this.#publishers) if (!role.client.isConnected) await this.#connectPublisher(role)
       await sleep(20)
     }
@@ -421,6 +425,13 @@ class CrashRun {
       this.#ledger.fail('retainedLost', `the retained message is ${found}, acknowledged was ${accepted}`)
   }
 
+  async #waitForLate(isComplete: () => boolean): Promise<void> {
+    const from = performance.now()
+    while (!isComplete() && performance.now() - from < lateBoundMs) await sleep(100)
+    const seconds = Math.round((performance.now() - from) / 1_000)
+    if (isComplete()) this.#ledger.fail('late', `everything came, ${seconds} s after the bound`)
+  }
+
   /** Everybody connects, publishers finish what they began, and everything acknowledged arrives. */
   async #check(): Promise<void> {
     for (const { client } of this.#subscribers) client.isHurried = true
@@ -429,7 +440,7 @@ class CrashRun {
       ...this.#subscribers.map((role) => this.#connectSubscriber(role)),
     ])
     let arrived = -1
-    let progressedAt = 0
+    const patience = new Patience(() => this.#server?.pid ?? -1)
     const isComplete = (): boolean =>
       this.#publishers.every(({ client }) => client.underWay === 0) &&
       this.#ledger.receivers.every((receiver) => this.#ledger.missing(receiver) === 0) &&
@@ -438,10 +449,11 @@ class CrashRun {
     do {
       const { accepted, delivered } = this.#ledger
       const now = accepted + delivered + this.#wills.filter(({ count }) => count > 0).length
-      if (now !== arrived) progressedAt = performance.now()
+      if (now !== arrived) patience.restart()
       arrived = now
       await sleep(50)
-    } while (!isComplete() && performance.now() - progressedAt < arrivalBoundMs)
+    } while (!isComplete() && patience.spentMs() < arrivalBoundMs)
+    if (!isComplete()) await this.#waitForLate(isComplete)
     for (const [i, { client }] of this.#publishers.entries()) {
       if (client.underWay > 0) this.#ledger.fail('lost', `publisher ${i}: ${client.underWay} are never acknowledged`)
     }

@@ -6,6 +6,8 @@ const State = { Open: 0, Accepted: 1, Refused: 2 } as const
 export interface Violation {
   readonly kind:
     | 'lost'
+    /** Came, but later than it may take. */
+    | 'late'
     | 'duplicate'
     | 'order'
     | 'refusedButDelivered'
