@@ -198,7 +198,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
     if (!PublishRun.admits(slot, view)) return false
     const isStored = PublishRun.isStored(slot, view)
-    if (isStored ? this.#core.storeHealth.isFull : this.uncommitted > 0) return false
+    if (isStored ? !this.#isRoomFor(view.end - view.start) : this.uncommitted > 0) return false
     if (view.qos === 1 && (this.#answerTo(slot) !== ReasonCode.Success || !this.#admits(view.packetIdentifier))) {
       return false
     }
@@ -221,6 +221,11 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     if (route.deliveries.length > 0 || route.groups.length > 0) return ReasonCode.Success
     const isTold = this.#session.version === 5 && this.#session.namespace.limits.tellsNoMatchingSubscribers
     return isTold ? ReasonCode.NoMatchingSubscribers : ReasonCode.Success
+  }
+
+  /** What the store or the namespace has no room for is refused on the ordinary way. */
+  #isRoomFor(bytes: number): boolean {
+    return !this.#core.storeHealth.isFull && this.#session.namespace.queuedBytes.hasRoomFor(bytes)
   }
 
   /** QoS 1 and 2: what the namespace offers, and our Receive Maximum [MQTT-3.3.4-7]. */
