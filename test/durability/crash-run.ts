@@ -281,6 +281,7 @@ class CrashRun {
     const willClient = this.#leaveWill()
     const registering = this.#registry.write(`c${this.#round}`)
     await sleep(20 + this.#random() * 700)
+    if (this.#round === 1) await this.#hasBegun()
     if (freeze && this.#random() < 0.8) {
       this.#freezes++
       this.#server?.signal('SIGSTOP')
@@ -294,6 +295,12 @@ class CrashRun {
     await this.#killAndRestart()
     ;(await willClient)?.cut()
     await registering
+  }
+
+  /** Every kind of work was done once before the first kill, however slow the machine is. */
+  async #hasBegun(): Promise<void> {
+    const patience = new Patience(() => this.#server?.pid ?? -1)
+    while (this.#registry.confirmed === 0 && patience.spentMs() < arrivalBoundMs) await sleep(20)
   }
 
   /** Somebody else takes all the room, sometimes the broker dies without any, and then there is room again. */

@@ -117,18 +117,30 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
 
 /** Answers with the sum of a metric over its labels. */
 async function readMetrics(port: number): Promise<(name: string) => number> {
-  const body = await new Promise<string>((resolve, reject) => {
+  let body: string | null = null
+  // On a busy machine a handshake may take longer than the server waits for it.
+  for (let tries = 0; body === null; tries++) {
+    body = await askForMetrics(port).catch((error: unknown) => {
+      if (tries === 20) throw error
+      return sleep(1_000, null)
+    })
+  }
+  const found = body
+  return (name) => {
+    let sum = 0
+    for (const [, value] of found.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))) sum += Number(value)
+    return sum
+  }
+}
+
+function askForMetrics(port: number): Promise<string> {
+  return new Promise((resolve, reject) => {
     const sent = request({ host: '127.0.0.1', port, path: '/metrics', rejectUnauthorized: false }, (response) => {
       text(response).then(resolve, reject)
     })
     sent.on('error', reject)
     sent.end()
   })
-  return (name) => {
-    let sum = 0
-    for (const [, value] of body.matchAll(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'gm'))) sum += Number(value)
-    return sum
-  }
 }
 
 function anonymousBytes(pid: number): number {
