@@ -119,7 +119,7 @@ const connections: Case[] = [
     deviceCa: 'p256',
     rights: 'one',
     job: storm,
-    peers: brokers,
+    peers: [...brokers, 'bare Node server'],
   },
   {
     name: 'mtls-connect-rsa',
@@ -128,7 +128,7 @@ const connections: Case[] = [
     deviceCa: 'rsa',
     rights: 'one',
     job: storm,
-    peers: brokers,
+    peers: [...brokers, 'bare Node server'],
   },
   {
     name: 'mtls-idle',

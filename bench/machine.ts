@@ -30,20 +30,22 @@ export interface Pinning {
   readonly broker: readonly string[]
   readonly load: readonly string[]
   readonly brokerCore: number | null
+  readonly loadCore: number | null
   /** Why nothing is pinned; null when it is. */
   readonly note: string | null
 }
 
 /** The broker gets the first core this process may use, the load the last. */
 export function planPinning(): Pinning {
-  const nothing = (note: string): Pinning => ({ broker: [], load: [], brokerCore: null, note })
+  const nothing = (note: string): Pinning => ({ broker: [], load: [], brokerCore: null, loadCore: null, note })
   if (process.platform !== 'linux') return nothing('not pinned: only done on Linux')
   if (spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status !== 0) return nothing('not pinned: no taskset')
   const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
   const cores = parseCpuList(list)
   if (cores.length < 2) return nothing('not pinned: one core only')
   const pin = (core: number) => ['taskset', '-c', String(core)]
-  return { broker: pin(cores[0]!), load: pin(cores.at(-1)!), brokerCore: cores[0]!, note: null }
+  const [brokerCore, loadCore] = [cores[0]!, cores.at(-1)!]
+  return { broker: pin(brokerCore), load: pin(loadCore), brokerCore, loadCore, note: null }
 }
 
 /** One bench at a time on a machine: two would measure each other. Waits for the other one; held until we end. */

@@ -24,6 +24,7 @@ import { measureRegistryScale, renderRegistryScale, scaleSizes } from './registr
 import { disturbedShare, type RunFacts, renderCase, renderResults, renderSummary } from './report.ts'
 import { measureRestart, renderRestart, restartSize } from './restart.ts'
 import { type CaseResult, figureOf, regressions, type Series } from './results.ts'
+import { isWeathered, measureStorm, renderStorm, stormSizes } from './storm.ts'
 
 const usage = `npm run bench [-- CASE … --repeats N --seconds S --connections N --only BROKER,… --against COMMIT
               --at COMMIT --floor RATIO --profile --write]
@@ -45,6 +46,7 @@ Alone: decision-cost (what one decision about a certificate costs, without a bro
        namespaces (ten and a thousand of them on one port: memory, start, handshakes)
        store, also with tcp-pairs-qos1-durable (the store alone and durable QoS 1 end to end, in the same rounds)
        restart (--starts 3: how long a start with 100,000 sessions and 1,000,000 queued messages takes)
+       storm (--devices 10000 --repeats 3: a fleet comes back all at once, and what those notice who never left)
        registry-scale (--clients 1000000 --deployment 40000 --sessions 5000: a fleet's registry; takes minutes)
 `
 
@@ -63,6 +65,7 @@ const { values, positionals } = parseArgs({
     clients: { type: 'string' },
     deployment: { type: 'string' },
     sessions: { type: 'string' },
+    devices: { type: 'string' },
     starts: { type: 'string', default: '3' },
     help: { type: 'boolean', default: false },
   },
@@ -233,6 +236,16 @@ async function main(): Promise<void> {
     const starts = Math.round(positive('starts', values.starts))
     await takeTurn()
     console.log(renderRestart(await measureRestart({ ...restartSize, starts })))
+    return
+  }
+  if (positionals.includes('storm')) {
+    if (positionals.length > 1) throw new Error('storm runs alone')
+    const devices = values.devices === undefined ? stormSizes.devices : Math.round(positive('devices', values.devices))
+    const sizes = { ...stormSizes, devices }
+    await takeTurn()
+    const reports = await measureStorm(sizes, planPinning(), Math.round(positive('repeats', values.repeats)))
+    console.log(renderStorm(sizes, reports))
+    if (!reports.every(isWeathered)) process.exitCode = 1
     return
   }
   const isDurable = positionals.includes('store')

@@ -4,6 +4,8 @@ import { readFileSync, renameSync, writeFileSync } from 'node:fs'
 import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { createServer as createTlsServer, type TlsOptions } from 'node:tls'
 import { pathToFileURL } from 'node:url'
+import { socketOptions } from '../../src/listeners/front.ts'
+import { contextOptions } from '../../src/listeners/tls-context.ts'
 import type { NodePeerOptions } from './node-peer.ts'
 
 const options = JSON.parse(process.argv[2] ?? '{}') as NodePeerOptions
@@ -34,15 +36,29 @@ const serve = (socket: Socket) => {
   socket.on('error', () => {})
   handle(socket)
 }
-const tls: TlsOptions = {
-  ca: readFileSync(options.ca),
-  cert: readFileSync(options.certificate),
-  key: readFileSync(options.key),
-  requestCert: true,
-  rejectUnauthorized: true,
+const tls: Record<NodePeerOptions['peer'], () => TlsOptions> = {
+  aedes: () => ({
+    ca: readFileSync(options.ca),
+    cert: readFileSync(options.certificate),
+    key: readFileSync(options.key),
+    requestCert: true,
+    rejectUnauthorized: true,
+  }),
+  // Every option of our own listener, so that what is left between the two is ours.
+  bare: () => ({
+    ...socketOptions,
+    ...contextOptions({
+      certificate: readFileSync(options.certificate, 'utf8'),
+      privateKey: readFileSync(options.key, 'utf8'),
+    }),
+    requestCert: true,
+    rejectUnauthorized: false,
+    SNICallback: (_serverName, answer) => answer(null, undefined),
+    ALPNCallback: ({ protocols }) => protocols.find((protocol) => protocol === 'mqtt'),
+  }),
 }
 const tcpPort = await listen(createServer(serve))
-const tlsPort = await listen(createTlsServer(tls, serve))
+const tlsPort = await listen(createTlsServer(tls[options.peer](), serve))
 writeFileSync(`${options.readyFile}.new`, JSON.stringify({ tcpPort, tlsPort }))
 renameSync(`${options.readyFile}.new`, options.readyFile)
 // A clean exit, so that a profile is written.

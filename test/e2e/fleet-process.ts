@@ -47,7 +47,8 @@ export type Order =
       /** All dial at the same moment, and again after a pause until they are in. Default: sixteen at a time, once. */
       readonly atOnce?: boolean
     }
-  | { readonly kind: 'beat'; readonly topic: string }
+  /** `pings`: every other beat is a PINGREQ; default: true. */
+  | { readonly kind: 'beat'; readonly topic: string; readonly pings?: boolean }
   | { readonly kind: 'report' }
 
 export interface Report {
@@ -143,10 +144,10 @@ class Link {
     }
   }
 
-  beat(topic: string, nth: number): void {
+  beat(topic: string, isPing: boolean): void {
     if (this.#phase !== 'open' || this.#beatAt !== null) return
     this.#beatAt = performance.now()
-    if (nth % 2 === 0) {
+    if (isPing) {
       this.#socket.write(pingreq)
       return
     }
@@ -216,10 +217,13 @@ async function open({ devices, port, key, atOnce = false }: Extract<Order, { kin
   return failed
 }
 
-function beat(topic: string): void {
+function beat({ topic, pings = true }: Extract<Order, { kind: 'beat' }>): void {
   for (const [at, link] of links.entries()) {
     let nth = at
-    setTimeout(() => setInterval(() => link.beat(topic, nth++), beatMs), (at * beatMs) / links.length)
+    setTimeout(
+      () => setInterval(() => link.beat(topic, pings && nth++ % 2 === 0), beatMs),
+      (at * beatMs) / links.length,
+    )
   }
 }
 
@@ -247,7 +251,7 @@ process.on('message', (order: Order) => {
       )
       return
     case 'beat':
-      beat(order.topic)
+      beat(order)
       process.send?.({ done: true })
       return
     case 'report':

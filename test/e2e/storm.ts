@@ -19,10 +19,12 @@ import { serve, template } from './sealgate.ts'
 export interface StormOptions {
   readonly directory: string
   readonly devices: number
-  /** Devices that publish with QoS 1 and ping, ten times a second. */
+  /** Devices that publish with QoS 1, ten times a second. */
   readonly witnesses: number
   /** How long the witnesses are looked at before. */
   readonly quietMs: number
+  /** Called with the broker's process once it is there. */
+  readonly onReady?: (pid: number) => void
 }
 
 export interface StormReport {
@@ -62,13 +64,15 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const parts = { namespace: 'plant', caCertificates, clients, topicTemplates: ['machines/#'] }
   writeFileSync(templateFile, JSON.stringify(template(parts)))
   const { sealgate, ready } = await serve(directory, ['--apply', templateFile, '--drain-timeout', '2'])
-  const crowd = new Fleet()
+  options.onReady?.(ready.pid)
+  // The witnesses' delays are to be those of the broker, not those of the crowd that they share a processor with.
+  const crowd = new Fleet({ givesWay: true })
   const calm = new Fleet()
   try {
     const pem = privateKeyPem(key)
     const { port } = ready.mqtts
     await calm.ask({ kind: 'open', port, key: pem, devices: others })
-    await calm.ask({ kind: 'beat', topic: 'machines/beat' })
+    await calm.ask({ kind: 'beat', topic: 'machines/beat', pings: false })
     await sleep(options.quietMs)
     await calm.ask({ kind: 'report' })
     await sleep(options.quietMs)
