@@ -98,6 +98,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
   }
 
   onPublish(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
+    if (bytes === this.#chunk && this.#core.run.takes(bytes, start, bodyStart, end)) return
     const session = this.#session
     const failure = view.read(bytes, start, bodyStart, end, session.version)
     if (failure !== null) {

@@ -11,7 +11,7 @@ import type { Outbox } from './outbox.ts'
 import type { Delivery } from './router.ts'
 import type { OnlineSession } from './session.ts'
 import { encodeStoredFrames, type Publisher, type TakeBytes } from './stored-message.ts'
-import type { TopicSlot } from './topic-memory.ts'
+import { isTopic, type TopicSlot } from './topic-memory.ts'
 import type { Turn } from './turn.ts'
 
 /** Frames that are handed on together at most. */
@@ -108,14 +108,39 @@ export class PublishRun {
     ) {
       return false
     }
-    const { start, end } = view
+    this.#append(view.start, view.topicEnd, view.payloadStart, view.end)
+    return true
+  }
+
+  /**
+   * Takes a frame that continues the run and differs from its first one in no more than Packet Identifier and payload: what
+   * was judged of that one holds within a chunk. Everything else is left to the ordinary way, mistakes as well (bench: pairs).
+   */
+  takes(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    const slot = this.#slot
+    if (slot === null || start !== this.#end || bytes !== this.#bytes || bytes[start] !== bytes[this.#start])
+      return false
+    if (this.#count === longestRun || slot.route.deliveries.length > 1 || slot.route.isStoredOnly) return false
+    const topicStart = bodyStart + 2
+    const topicEnd = topicStart + slot.bytes.length
+    const propertiesAt = this.#qos === 0 ? topicEnd : topicEnd + 2
+    const payloadStart = this.#version === 4 ? propertiesAt : propertiesAt + 1
+    if (payloadStart > end || ((bytes[bodyStart]! << 8) | bytes[bodyStart + 1]!) !== slot.bytes.length) return false
+    if (!isTopic(slot.bytes, bytes, topicStart, topicEnd)) return false
+    if (this.#qos === 1 && bytes[topicEnd] === 0 && bytes[topicEnd + 1] === 0) return false
+    if (this.#version === 5 && bytes[propertiesAt] !== 0) return false
+    this.#append(start, topicEnd, payloadStart, end)
+    return true
+  }
+
+  #append(start: number, topicEnd: number, payloadStart: number, end: number): void {
+    const count = this.#count
     this.#starts[count] = start
-    if (view.qos === 1) this.#identifiersAt[count] = view.topicEnd
+    if (this.#qos === 1) this.#identifiersAt[count] = topicEnd
     this.#end = end
     if (end - start > this.#longest) this.#longest = end - start
-    this.#payloadBytes += end - view.payloadStart
+    this.#payloadBytes += end - payloadStart
     this.#count = count + 1
-    return true
   }
 
   /** Hands on what gathered, and acknowledges QoS 1 or, where the store has to have it first, sees to that. */
@@ -169,11 +194,17 @@ export class PublishRun {
         arena = this.#turn.arenas.reserve(length)
         at = arena.used
         arena.used = at + length
-        arena.bytes.set(this.#bytes.subarray(this.#start, this.#end), at)
+        arena.bytes.set(this.#frames(), at)
       }
       online.outbox.append(arena, at, at + length)
       counters.delivered.add(online.version, 0, this.#count)
     }
+  }
+
+  /** Mostly the whole chunk, of which no view has to be made. */
+  #frames(): Uint8Array {
+    const isAll = this.#start === 0 && this.#end === this.#bytes.length
+    return isAll ? this.#bytes : this.#bytes.subarray(this.#start, this.#end)
   }
 
   /** QoS 1: the receiver's own copy with its own identifiers. @returns false: there is no room for all of them */
@@ -194,7 +225,7 @@ export class PublishRun {
     const at = arena.used
     arena.used = at + length
     const target = arena.bytes
-    target.set(this.#bytes.subarray(this.#start, this.#end), at)
+    target.set(this.#frames(), at)
     const shift = at - this.#start
     for (let i = 0; i < count; i++) {
       const next = i + 1 < count ? (this.#starts[i + 1] as number) : this.#end

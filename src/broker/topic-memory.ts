@@ -72,7 +72,7 @@ export class TopicMemory {
 }
 
 /** From the end: topics of one device differ there. */
-function isTopic(topic: Buffer, bytes: Uint8Array, start: number, end: number): boolean {
+export function isTopic(topic: Buffer, bytes: Uint8Array, start: number, end: number): boolean {
   if (topic.length !== end - start) return false
   for (let i = topic.length - 1; i >= 0; i--) if (topic[i] !== bytes[start + i]) return false
   return true
