@@ -185,6 +185,14 @@ export const metricTable: readonly MetricDefinition[] = [
   ),
   process(
     {
+      name: 'sealgate_unfinished_works',
+      type: 'gauge',
+      help: 'Ends of sessions and namespaces that the store has not taken yet; tried again every second.',
+    },
+    ({ stats }) => stats.unfinished,
+  ),
+  process(
+    {
       name: 'sealgate_api_body_bytes',
       type: 'gauge',
       help: 'Set aside for the contents of requests to the management API that are under way.',

@@ -90,7 +90,7 @@ export async function openSession(
     if (held !== null && grantsOf(rights, held.values(), null) !== null) return outcome
     // What it subscribed to is no longer its right: the session is dropped whole, with what is queued (S34).
     const { session, epoch } = outcome.fence
-    await unfinished.do('remove', () => core.engine.sessions.remove(session, { epoch }))
+    await unfinished.do('remove', session, () => core.engine.sessions.remove(session, { epoch }))
     core.turn.begin()
     core.sessionEnds.takeOver(outcome, namespace)
     if (!openings.isLast(connection, request)) {

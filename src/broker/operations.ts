@@ -50,6 +50,8 @@ export interface Stats {
   readonly commitLatency: LatencyReading
   /** The store takes what is new. */
   readonly storeWritable: boolean
+  /** Ends of sessions and namespaces that the store has not taken yet. */
+  readonly unfinished: number
   /** Of peers that belong to no namespace. */
   readonly strayDecided: readonly Readonly<DecisionCount>[]
   readonly namespaces: readonly {
@@ -206,11 +208,12 @@ export class BrokerOperations implements Operations {
   }
 
   stats(): Stats {
-    const { commits, decisions, engine, namespaces } = this.#core
+    const { commits, decisions, engine, namespaces, unfinished } = this.#core
     return {
       connections: this.#connections.size,
       commitLatency: commits.latency.read(),
       storeWritable: engine.health().writable,
+      unfinished: unfinished.count,
       strayDecided: decisions.strayDecided.all(),
       namespaces: [...namespaces.all()].map((namespace) => ({
         namespace: namespace.id,

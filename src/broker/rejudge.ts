@@ -231,7 +231,7 @@ export class Rejudge implements Resumable {
     }
     namespace.decisions.clear()
     const { engine, unfinished } = this.#core
-    void unfinished.do('purge', async () => {
+    void unfinished.do('purge', namespace.id, async () => {
       await this.#sessionEnds.settled()
       await engine.purge(namespace.id)
     })
@@ -275,7 +275,7 @@ export class Rejudge implements Resumable {
       if (owner.authority !== 'registry') continue
       if (uid === null ? namespace.view.clientByUid(owner.uid) !== undefined : owner.uid !== uid) continue
       const { now } = turn
-      void unfinished.do('discard', () => engine.sessions.discard(record.uid, 'any', now))
+      void unfinished.do('discard', record.uid, () => engine.sessions.discard(record.uid, 'any', now))
     }
     discard.after = page.at(-1)?.clientId ?? null
     return page.length === perTurn
@@ -358,7 +358,7 @@ export class Rejudge implements Resumable {
       // Its client went, and whoever had to discard what is left of it died before (S29).
       if (record?.owner.authority !== 'registry') return
       const { now } = turn
-      void unfinished.do('discard', () => engine.sessions.discard(entry.uid, { epoch: record.epoch }, now))
+      void unfinished.do('discard', entry.uid, () => engine.sessions.discard(entry.uid, { epoch: record.epoch }, now))
       return
     }
     const current = rights.rightsOf(principal, namespace.view)
@@ -375,7 +375,7 @@ export class Rejudge implements Resumable {
       return
     }
     if (record === undefined) return
-    void unfinished.do('remove', () => engine.sessions.remove(entry.uid, { epoch: record.epoch }))
+    void unfinished.do('remove', entry.uid, () => engine.sessions.remove(entry.uid, { epoch: record.epoch }))
   }
 }
 

@@ -1,4 +1,5 @@
 import { EngineError } from '../ports/engine-error.ts'
+import type { SessionUid } from '../ports/identity.ts'
 import type { Fence, OpenOutcome, SessionRecord } from '../ports/session-store.ts'
 import { type CloseCause, takenOver } from './close-cause.ts'
 import type { Core } from './core.ts'
@@ -53,7 +54,7 @@ export class SessionEnds {
   /** CONNACK was not sent although the session was opened: nobody ever used this connection of it. */
   abandon(opened: Opened, namespace: Namespace): void {
     this.takeOver(opened, namespace)
-    this.#track(() => this.#closeUnused(opened.fence, opened.record, !opened.present))
+    this.#track(opened.fence.session, () => this.#closeUnused(opened.fence, opened.record, !opened.present))
   }
 
   /** A session that the store thinks is connected, without anybody. @returns false: the store is in trouble */
@@ -105,7 +106,7 @@ export class SessionEnds {
     const { fence, record } = session
     const { now } = turn
     const will = cause.will === 'publish' ? record.will : null
-    this.#track(async () => {
+    this.#track(fence.session, async () => {
       // What the session did last is written under its own proof of ownership: the end comes behind it.
       await commits.ended()
       if (session.stored !== null) await engine.hot.flushAcknowledgements(fence)
@@ -121,8 +122,11 @@ export class SessionEnds {
     })
   }
 
-  #track(work: () => Promise<unknown>): void {
-    const tracked = this.#core.unfinished.do('sessionClose', work).finally(() => this.#underWay.delete(tracked))
+  /** The end of a younger connection makes that of an older one needless: it takes its place. */
+  #track(session: SessionUid, work: () => Promise<unknown>): void {
+    const tracked = this.#core.unfinished
+      .do('sessionClose', session, work)
+      .finally(() => this.#underWay.delete(tracked))
     this.#underWay.add(tracked)
   }
 }

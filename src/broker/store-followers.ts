@@ -51,7 +51,7 @@ export function followStore(core: Core): Stop {
     }),
   ]
   // All that is stored was told by now: of these a process died between their end and that of what was in them (S50).
-  for (const id of gone) void unfinished.do('purge', () => engine.purge(id))
+  for (const id of gone) void unfinished.do('purge', id, () => engine.purge(id))
   return () => {
     for (const stop of stops) stop()
   }

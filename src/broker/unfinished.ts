@@ -9,6 +9,9 @@ interface Work {
 /** Tried again together, so that they share the store's transactions. */
 const atOnce = 200
 
+/** Whoever comes and goes while the store opens sessions and ends none does not grow it: the next start sees to the rest. */
+const mostWorks = 10_000
+
 /**
  * Changes of the store that nobody waits for and that must not be lost: the end of a session whose connection, client or
  * right is gone, the end of a namespace. While the store is in trouble they are tried again every second; else a session
@@ -16,11 +19,13 @@ const atOnce = 200
  */
 export class Unfinished {
   readonly #log: Log
-  readonly #works = new Set<Work>()
+  readonly #most: number
+  readonly #works = new Map<string, Work>()
   #isTrying = false
 
-  constructor(log: Log) {
+  constructor(log: Log, most = mostWorks) {
     this.#log = log
+    this.#most = most
   }
 
   get count(): number {
@@ -28,10 +33,11 @@ export class Unfinished {
   }
 
   /**
+   * @param key what it is done to: a later work of this name takes the place of an earlier one
    * @param run may be called again after a failure whose outcome is not known
    * @returns true: it is done. False: it failed; if trying again may help, that is done without the caller
    */
-  async do(name: string, run: () => Promise<unknown>): Promise<boolean> {
+  async do(name: string, key: string, run: () => Promise<unknown>): Promise<boolean> {
     try {
       await run()
       return true
@@ -39,9 +45,14 @@ export class Unfinished {
       // Fenced: somebody else has the session, and with it the duty to end it.
       if (isFenced(error)) return false
       this.#log.write('error', `${name}Failed`, { error: String(error) })
-      if (isRetryable(error)) this.#works.add({ name, run })
+      if (isRetryable(error)) this.#keep(`${name} ${key}`, { name, run })
       return false
     }
+  }
+
+  #keep(key: string, work: Work): void {
+    if (this.#works.has(key) || this.#works.size < this.#most) this.#works.set(key, work)
+    else this.#log.write('warn', 'workForgotten', { work: key })
   }
 
   /** Tries everything once more. */
@@ -51,21 +62,22 @@ export class Unfinished {
     const works = [...this.#works]
     // The first one says whether there is any sense in trying the others.
     for (let from = 0, size = 1; from < works.length; from += size, size = atOnce) {
-      const ended = await Promise.all(works.slice(from, from + size).map((work) => this.#again(work)))
+      const ended = await Promise.all(works.slice(from, from + size).map(([key, work]) => this.#again(key, work)))
       if (!ended.includes(true)) break
     }
     this.#isTrying = false
   }
 
   /** @returns false: the store is in trouble still */
-  async #again(work: Work): Promise<boolean> {
+  async #again(key: string, work: Work): Promise<boolean> {
     try {
       await work.run()
     } catch (error) {
       if (isRetryable(error)) return false
       if (!isFenced(error)) this.#log.write('error', `${work.name}Failed`, { error: String(error) })
     }
-    this.#works.delete(work)
+    // A later one may have taken its place.
+    if (this.#works.get(key) === work) this.#works.delete(key)
     return true
   }
 }
