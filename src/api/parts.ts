@@ -82,6 +82,9 @@ export interface ApiLimits {
   readonly keepAliveTimeoutMs: number
   /** A connection on which nothing moves is closed: longer than the longest deployment takes, and no peer keeps an answer for ever. */
   readonly inactivityTimeoutMs: number
+  /** A file that is sent goes on as long as the other side takes at least this much in this time. */
+  readonly fileBytesPerLook: number
+  readonly fileLookMs: number
   /** How long a stop waits for the requests that are under way. */
   readonly closeTimeoutMs: number
   /** Requests per second of one principal, and how many at once. */
@@ -107,6 +110,8 @@ export const defaultLimits: ApiLimits = {
   connectionsCheckingIntervalMs: 2_000,
   keepAliveTimeoutMs: 72_000,
   inactivityTimeoutMs: 300_000,
+  fileBytesPerLook: 4 * 1_048_576,
+  fileLookMs: 60_000,
   closeTimeoutMs: 5_000,
   requestsPerSecond: 5_000,
   requestBurst: 10_000,

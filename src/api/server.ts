@@ -17,7 +17,7 @@ import { unknownPath } from './arm/unknown-path.ts'
 import { readBody } from './body.ts'
 import type { FileAnswer } from './file-answer.ts'
 import { createHouse, type House } from './house.ts'
-import type { ApiParts } from './parts.ts'
+import { type ApiLimits, type ApiParts, defaultLimits } from './parts.ts'
 import { baseUrlOf, correlationHeaders, isMisdirected } from './request.ts'
 import { type Answer, type Call, Query, type Route } from './route.ts'
 import { routes } from './routes.ts'
@@ -40,7 +40,6 @@ interface Entry extends Admitted {
   readonly release: () => void
 }
 
-const stalledMs = 60_000
 const methods: readonly HTTPMethods[] = ['GET', 'HEAD', 'PUT', 'PATCH', 'POST', 'DELETE', 'OPTIONS']
 
 /** Opens the management API: HTTPS only, no client certificate is asked for, no session is resumed. */
@@ -190,7 +189,7 @@ function addRoute(app: FastifyInstance<Server>, house: House, route: Route): voi
       try {
         const body = await readBody(house, route.body, request.body instanceof Uint8Array ? request.body : undefined)
         const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
-        return send(reply, request, answer)
+        return send(reply, request, answer, house.limits)
       } finally {
         entry.release()
       }
@@ -250,7 +249,7 @@ function callFor(house: House, request: FastifyRequest, entry: Entry, body: unkn
   }
 }
 
-function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): FastifyReply {
+function send(reply: FastifyReply, request: FastifyRequest, answer: Answer, limits = defaultLimits): FastifyReply {
   const { status, body, stream, file, headers, contentType } = answer
   reply.headers({
     'cache-control': 'no-cache',
@@ -264,17 +263,25 @@ function send(reply: FastifyReply, request: FastifyRequest, answer: Answer): Fas
   if (stream !== undefined) {
     return reply.header('content-type', contentType ?? 'application/json; charset=utf-8').send(Readable.from(stream))
   }
-  if (file !== undefined) return sendFile(reply, file)
+  if (file !== undefined) return sendFile(reply, file, limits)
   if (body === undefined) return reply.send()
   if (contentType !== undefined) return reply.header('content-type', contentType).send(String(body))
   return reply.header('content-type', 'application/json; charset=utf-8').send(JSON.stringify(body))
 }
 
-/** Given up when the other side takes nothing for a while: the file lies on our disk until then. */
-function sendFile(reply: FastifyReply, file: FileAnswer): FastifyReply {
+/** Given up when the other side takes too little of it: the file lies on our disk until then, and nobody gets another one. */
+function sendFile(reply: FastifyReply, file: FileAnswer, { fileBytesPerLook, fileLookMs }: ApiLimits): FastifyReply {
   const content = createReadStream(file.path, { highWaterMark: 256 * 1024 })
+  let before = 0
+  const look = setInterval(() => {
+    if (content.bytesRead - before < fileBytesPerLook) reply.raw.destroy()
+    before = content.bytesRead
+  }, fileLookMs)
+  reply.raw.on('close', () => {
+    clearInterval(look)
+    content.destroy()
+  })
   content.on('close', () => file.dispose())
-  reply.raw.setTimeout(stalledMs, () => reply.raw.destroy())
   reply.headers({ 'content-type': 'application/octet-stream', 'content-length': file.bytes })
   return reply.send(content)
 }

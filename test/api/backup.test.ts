@@ -1,11 +1,13 @@
 import assert from 'node:assert/strict'
-import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from 'node:fs'
+import type { IncomingMessage } from 'node:http'
+import { request as httpsRequest } from 'node:https'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Backups } from '../../src/api/parts.ts'
 import { err, ok } from '../../src/base/result.ts'
-import { testApi } from './support.ts'
+import { administratorToken, testApi } from './support.ts'
 
 const path = '/sealgate/backup'
 
@@ -65,4 +67,34 @@ test('backup: one at a time, none without room, none where there is no file', as
     const reply = await api.call('POST', path)
     assert.deepEqual([reply.status, reply.body.error.code], [status, code])
   }
+})
+
+test('S69 backup: whoever takes too little of it is cut, and the copy goes: one reader does not hold it for ever', {
+  timeout: 60_000,
+}, async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'sealgate-api-backup-'))
+  t.after(() => rmSync(folder, { recursive: true, force: true }))
+  const file = join(folder, 'copy')
+  // Far more than the buffers between the two can take.
+  const bytes = 256 * 2 ** 20
+  const backups: Backups = async () => {
+    writeFileSync(file, '')
+    truncateSync(file, bytes)
+    return ok({ path: file, bytes, dispose: () => rmSync(file) })
+  }
+  const api = await testApi(t, { backups, limits: { fileBytesPerLook: 64 * 2 ** 20, fileLookMs: 100 } })
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    const { hostname, port } = new URL(api.endpoint)
+    const headers = { authorization: `Bearer ${administratorToken}` }
+    httpsRequest({ method: 'POST', hostname, port, path, headers, rejectUnauthorized: false }, resolve)
+      .on('error', reject)
+      .end()
+  })
+  assert.equal(response.statusCode, 200)
+  // It reads no more than what is there by now.
+  response.on('error', () => {})
+  while (existsSync(file)) await new Promise((resolve) => setTimeout(resolve, 20))
+  response.resume()
+  await new Promise((resolve) => response.on('close', resolve))
+  assert.equal(response.complete, false)
 })
