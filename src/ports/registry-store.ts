@@ -38,7 +38,11 @@ export interface RegistryStore {
   range(prefix: string, after: string | null, limit: number): readonly RegistryRecord[]
   /** Atomic, durable and visible to `get` of this process when it resolves. One revision per write. */
   write(write: RegistryWrite): Promise<Revision>
-  /** Each write's changes in one call, in revision order, from the next write on; called before `write` resolves. */
+  /**
+   * Each write's changes in one call, in revision order, from the next write on; called before `write` resolves. `get`,
+   * `lookup` and `range` may be ahead of it: a callback may find what a later call will tell, and must not take what it
+   * reads for the state of the change at hand.
+   */
   watch(callback: (changes: readonly RegistryChange[]) => void): Stop
   /** Revision of the last write visible here. */
   revision(): Revision
