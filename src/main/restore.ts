@@ -1,8 +1,16 @@
 import { chmodSync, copyFileSync, existsSync, mkdirSync, readdirSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { openDatabase } from '../adapters/embedded/database.ts'
+import { lastWriteOf } from '../adapters/embedded/store.ts'
 import { checkStoreFile } from '../adapters/embedded/store-file.ts'
+import type { UnixMillis } from '../base/time.ts'
 import { reasonOf, StartError } from './start-error.ts'
+
+export interface Restored {
+  readonly records: number
+  /** Of the copy; null: it does not say. */
+  readonly lastWrite: UnixMillis | null
+}
 
 /**
  * Puts a backup where a broker that is started on the directory finds it. The directory must hold nothing yet, so a store
@@ -10,7 +18,7 @@ import { reasonOf, StartError } from './start-error.ts'
  *
  * @throws StartError
  */
-export async function restoreBackup(file: string, dataDirectory: string): Promise<{ readonly records: number }> {
+export async function restoreBackup(file: string, dataDirectory: string): Promise<Restored> {
   const bytes = sizeOf(file)
   if (existsSync(dataDirectory) && readdirSync(dataDirectory).length > 0) {
     throw new StartError([`${dataDirectory} is not empty; name a new directory with --data-dir, nothing was changed`])
@@ -25,9 +33,10 @@ export async function restoreBackup(file: string, dataDirectory: string): Promis
     checkStoreFile(join(unfinished, 'store.mdb'), true)
     const database = openDatabase(unfinished)
     const statistics = database.statistics()
+    const lastWrite = lastWriteOf(database.tables)
     await database.close()
     renameSync(join(unfinished, 'store.mdb'), join(dataDirectory, 'store.mdb'))
-    return { records: Object.values(statistics).reduce((sum, count) => sum + count, 0) }
+    return { records: Object.values(statistics).reduce((sum, count) => sum + count, 0), lastWrite }
   } catch (error) {
     throw new StartError(
       [`${file} (${bytes} bytes) is no backup that this version can read: ${reasonOf(error)}`],

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { openEmbedded } from '../../src/adapters/embedded/engine.ts'
+import { type EmbeddedEngine, openEmbedded } from '../../src/adapters/embedded/engine.ts'
 import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import { nodeClock } from '../../src/adapters/node/clock.ts'
 import { EngineError } from '../../src/ports/engine-error.ts'
@@ -94,4 +94,54 @@ test('a disk that others fill again and again: the store never meets it full, re
     found.map(({ body }) => text(body)),
     kept,
   )
+})
+
+test('a long write of the registry that counts, and a disk without room at the next start: it says so and loses nothing', {
+  timeout: 240_000,
+}, async (t) => {
+  const disk = SmallDisk.mount(64)
+  if (typeof disk === 'string') {
+    t.skip(disk)
+    return
+  }
+  let again: EmbeddedEngine | null = null
+  t.after(async () => {
+    await again?.close()
+    disk.unmount()
+  })
+  const directory = join(disk.path, 'store')
+  const at = (fault?: () => 'refuse' | null) =>
+    openEmbedded({ directory, node: nodeA, clock: nodeClock(), ...(fault === undefined ? {} : { fault }) })
+  // Cut off when the mark is written and nothing is in its place yet.
+  let transactions = 0
+  let last = Number.POSITIVE_INFINITY
+  const first = at(() => (++transactions > last ? 'refuse' : null))
+  const keys = Array.from({ length: 12_000 }, (_, i) => `fleet ${String(i).padStart(5, '0')}`)
+  const value = new Uint8Array(1_000).fill(7)
+  const stop = first.registry.watch(() => {
+    last = transactions
+  })
+  await first.registry.write({ put: keys.map((key) => ({ key, value })), remove: [], claim: [], release: [] })
+  stop()
+  await first.abort()
+  disk.fill(0)
+  // The store's own blocks go first, as they would when the file was copied.
+  const full = at.bind(null, undefined)
+  const blocks = spawnSync('fallocate', ['--dig-holes', join(directory, 'store.mdb')])
+  assert.equal(blocks.status, 0, String(blocks.stderr))
+  spawnSync('truncate', ['-s', String(statSync(join(directory, 'store.mdb')).size), join(directory, 'store.mdb')])
+  disk.fill(0)
+  assert.throws(full, /no room on the disk of .*nothing is lost/)
+  disk.clear()
+  while (again === null) {
+    try {
+      again = at()
+    } catch (error) {
+      // The one that failed lets go of the directory a moment later.
+      assert.match(String(error), /in use/)
+      await new Promise((resolve) => setTimeout(resolve, 10))
+    }
+  }
+  assert.equal(again.registry.range('fleet ', null, 20_000).length, keys.length)
+  assert.equal(again.statistics()['journal'], 0)
 })

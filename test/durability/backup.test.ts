@@ -103,6 +103,8 @@ test('a backup under load, restored into an empty directory: everything acknowle
 
   const restored = await sealgate('restore', '--from', at('backups', name), '--data-dir', at('again'))
   assert.equal(restored.code, 0, restored.said)
+  assert.match(restored.said, /newest write is of \d{4}-\d\d-\d\dT\S+Z, \d+ minutes? ago/)
+  assert.match(restored.said, /whoever was deleted, denied or lost a right since then has it again/)
   const second = await start('again')
   const found = new Map(flows.map((flow) => [flow.topicName, new Set<number>()]))
   const back = new DurableClient(

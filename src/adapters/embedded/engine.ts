@@ -9,7 +9,7 @@ import { comparePositions } from '../positions.ts'
 import { openDatabase } from './database.ts'
 import { FreeSpace, type FreeSpaceOptions } from './free-space.ts'
 import { GroupCommit } from './group-commit.ts'
-import { recoverJournal } from './journal.ts'
+import { pendingWrites, recoverJournal } from './journal.ts'
 import { LongWrites } from './long-writes.ts'
 import { Store, unavailable } from './store.ts'
 import { Sweeper } from './sweeper.ts'
@@ -49,17 +49,23 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
   const { node, clock } = options
   const file = openDatabase(options.directory)
   let store: Store
+  const space = new FreeSpace(file, clock, options)
+  let isRoom = true
   try {
+    const pending = pendingWrites(file.tables)
+    isRoom = pending === null || space.makeSync(space.need(pending.writes, pending.bytes))
+    if (!isRoom) throw noRoom(options.directory)
     recoverJournal(file.tables)
     store = new Store(file.tables)
   } catch (error) {
-    void file.close()
+    void space.close().then(() => file.close())
+    if (!isRoom) throw error
     throw new Error(`the store cannot be read: ${options.directory}`, { cause: error })
   }
   let cancelProbe: Stop | null = null
-  const space = new FreeSpace(file, clock, options)
   const group = new GroupCommit(store, {
     space,
+    now: () => clock.now(),
     ...(options.fault === undefined ? {} : { fault: options.fault }),
     onFailure: probe,
     onBroken: (error) => options.onBroken?.(error),
@@ -305,3 +311,11 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
 }
 
 const empty = { messages: 0, bytes: 0 }
+
+/** The store does not survive a write that the disk has no room for, so it is not tried. */
+function noRoom(directory: string): Error {
+  return new Error(
+    `no room on the disk of ${directory}: a change of the registry that was confirmed is still to be brought to its place; ` +
+      'make room and start again, nothing is lost',
+  )
+}

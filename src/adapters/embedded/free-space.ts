@@ -95,6 +95,13 @@ export class FreeSpace {
     return this.take(bytes)
   }
 
+  /** The same before anything else runs. */
+  makeSync(bytes: number): boolean {
+    if (this.take(bytes)) return true
+    this.#allocated(allocateSync(this.#file.path, this.#goal(bytes)))
+    return this.take(bytes)
+  }
+
   /** The file is not looked at afterwards. */
   async close(): Promise<void> {
     this.#canAllocate = false

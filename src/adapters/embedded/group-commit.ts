@@ -1,3 +1,4 @@
+import type { UnixMillis } from '../../base/time.ts'
 import { EngineError } from '../../ports/engine-error.ts'
 import type { SessionUid } from '../../ports/identity.ts'
 import type { StoredSubscription } from '../../ports/session-store.ts'
@@ -7,7 +8,7 @@ import type { FreeSpace } from './free-space.ts'
 import { numberBytes, uidBytes } from './keys.ts'
 import { encodeOperation } from './records.ts'
 import { encodeSession, encodeSubscription, subscriptionKey } from './session-records.ts'
-import { queuedKey, revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
+import { encodeSequence, queuedKey, revisionKey, type Store, sequenceKey, unavailable } from './store.ts'
 import { Unit } from './unit.ts'
 
 interface Job {
@@ -37,6 +38,7 @@ const forgottenAtOnce = 64
 
 export interface GroupCommitOptions {
   readonly space: FreeSpace
+  readonly now: () => UnixMillis
   /** Tests only: the next transaction fails, or its answer is lost. */
   readonly fault?: () => 'refuse' | 'loseAnswer' | null
   readonly onFailure: () => void
@@ -170,7 +172,7 @@ export class GroupCommit {
           break
         }
       }
-      if (broken < 0) seal(unit, this.#store)
+      if (broken < 0) seal(unit, this.#store, this.#options.now())
       this.#store.unit = null
       const isShown = broken < 0 && unit.writes.count === 0
       if (!isShown) this.#takeBack(unit)
@@ -209,14 +211,14 @@ export class GroupCommit {
 }
 
 /** The last writes of a transaction: what follows from all its jobs together. */
-function seal(unit: Unit, store: Store): void {
+function seal(unit: Unit, store: Store, now: UnixMillis): void {
   unit.sealMessages()
   sealSessions(unit, store)
   sealQueuedBytes(unit, store)
   sealOperations(unit, store)
   const { meta } = store.tables
   if (unit.revision !== store.revision) unit.writes.put(meta, revisionKey, numberBytes(Number(unit.revision)))
-  if (unit.writes.count > 0) unit.writes.put(meta, sequenceKey, numberBytes(unit.sequence))
+  if (unit.writes.count > 0) unit.writes.put(meta, sequenceKey, encodeSequence(unit.sequence, now))
 }
 
 function sealSessions(unit: Unit, store: Store): void {

@@ -83,7 +83,22 @@ export const journalMark = {
   value: (chunks: number): Buffer => numberBytes(chunks),
 }
 
-/** Brings what a killed process left behind to its place, or forgets it. */
+/** What bringing the journal to its place will write; null: there is nothing that counts. */
+export function pendingWrites({ journal }: Tables): { readonly writes: number; readonly bytes: number } | null {
+  const mark = journal.getBinary(markKey)
+  if (mark === undefined) return null
+  let writes = 0
+  let bytes = 0
+  for (let number = 0; number < readNumber(mark, 0); number++) {
+    const chunk = journal.getBinary(chunkKey(number))
+    if (chunk === undefined) continue
+    bytes += chunk.length
+    for (const _ of entriesOf(chunk)) writes++
+  }
+  return { writes, bytes }
+}
+
+/** Brings what a killed process left behind to its place, or forgets it. The caller has made sure that there is room. */
 export function recoverJournal({ journal, registry, indexes, meta }: Tables): void {
   if (journal.getCount({ limit: 1 }) === 0) return
   const mark = journal.getBinary(markKey)

@@ -1,3 +1,4 @@
+import { type UnixMillis, unixMillis } from '../../base/time.ts'
 import { EngineError } from '../../ports/engine-error.ts'
 import type { NamespaceId, Revision, SessionUid } from '../../ports/identity.ts'
 import type { RetainedTopic } from '../../ports/message-store.ts'
@@ -10,7 +11,7 @@ import type { SessionChange, SessionEntry } from '../session-entry.ts'
 import { SessionTable } from '../session-table.ts'
 import { Tails } from '../tails.ts'
 import type { Table, Tables } from './database.ts'
-import { behind, readNumber } from './keys.ts'
+import { behind, numberBytes, readNumber } from './keys.ts'
 import { QueueReader } from './queues.ts'
 import { decodeOperation } from './records.ts'
 import { RegistryReader } from './registry.ts'
@@ -19,6 +20,17 @@ import { bodyElsewhere, decodeSubscription, type OrderedSubscription, SessionRea
 
 export const sequenceKey = Buffer.from('sequence')
 export const revisionKey = Buffer.from('revision')
+
+/** `[last number given out][when]` */
+export function encodeSequence(sequence: number, now: UnixMillis): Buffer {
+  return Buffer.concat([numberBytes(sequence), numberBytes(now)])
+}
+
+/** When the last transaction was put together; null: nothing was written yet, or by a version that did not say. */
+export function lastWriteOf({ meta }: Pick<Tables, 'meta'>): UnixMillis | null {
+  const bytes = meta.getBinary(sequenceKey)
+  return bytes === undefined || bytes.length < 16 ? null : unixMillis(readNumber(bytes, 8))
+}
 
 const queuedPrefix = 'queued '
 
