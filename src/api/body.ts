@@ -1,6 +1,7 @@
 import { err, ok, type Result } from '../base/result.ts'
 import { parseJsonSteps } from '../registry/strict-json.ts'
 import { armError } from './arm/error.ts'
+import { type Content, lengthOf, octetsOf, textOf } from './content.ts'
 import type { House } from './house.ts'
 import type { Answer, Body } from './route.ts'
 
@@ -12,22 +13,19 @@ import type { Answer, Body } from './route.ts'
 export async function readBody(
   { parts }: House,
   body: Body | undefined,
-  bytes: Uint8Array | undefined,
+  content: Content | undefined,
 ): Promise<Result<unknown, Answer>> {
-  if (bytes === undefined || bytes.length === 0) {
+  if (content === undefined || lengthOf(content) === 0) {
     if (body?.required !== true) return ok(undefined)
     return err(armError(400, 'InvalidRequestContent', 'The request has no content. Send a JSON document.'))
   }
   if (body === undefined) return ok(undefined)
-  if (body.form === 'octets') return ok(bytes)
-  let text: string
-  try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(bytes)
-  } catch {
-    return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
-  }
+  const { registry } = parts
+  if (body.form === 'octets') return ok(await registry.inSlices(octetsOf(content)))
+  const text = await registry.inSlices(textOf(content))
+  if (text === null) return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
   if (body.form === 'text') return ok(text)
-  const parsed = await parts.registry.inSlices(parseJsonSteps(text, body.dialect ?? 'json'))
+  const parsed = await registry.inSlices(parseJsonSteps(text, body.dialect ?? 'json'))
   if (!parsed.ok) {
     const { line, column, message } = parsed.error
     const target = `line ${line}, column ${column}`

@@ -15,6 +15,7 @@ import { type Admitted, admit, identify } from './access/gate.ts'
 import { armError, tryLater } from './arm/error.ts'
 import { unknownPath } from './arm/unknown-path.ts'
 import { readBody } from './body.ts'
+import { type Content, gatherContent } from './content.ts'
 import type { FileAnswer } from './file-answer.ts'
 import { createHouse, type House } from './house.ts'
 import { type ApiLimits, type ApiParts, defaultLimits } from './parts.ts'
@@ -82,7 +83,9 @@ export async function openApi(parts: ApiParts): Promise<Api> {
   }) as unknown as FastifyInstance<Server>
 
   app.removeAllContentTypeParsers()
-  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, done) => done(null, body))
+  app.addContentTypeParser('*', (request, stream, done) => {
+    gatherContent(stream, request.routeOptions.bodyLimit, done)
+  })
   app.addHook('onSend', async (_request, reply) => {
     // A connection kept alive would hold the stop up for as long as its client likes.
     if (closing) reply.header('connection', 'close')
@@ -187,7 +190,8 @@ function addRoute(app: FastifyInstance<Server>, house: House, route: Route): voi
       if (entry === undefined) return reply
       entries.delete(request)
       try {
-        const body = await readBody(house, route.body, request.body instanceof Uint8Array ? request.body : undefined)
+        const content = Array.isArray(request.body) ? (request.body as Content) : undefined
+        const body = await readBody(house, route.body, content)
         const answer = body.ok ? await route.handle(callFor(house, request, entry, body.value)) : body.error
         return send(reply, request, answer, house.limits)
       } finally {

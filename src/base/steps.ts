@@ -17,14 +17,49 @@ export interface Turns {
   endOfTurn(callback: () => void): void
 }
 
+/** Even where others have used the turn up, so that nobody waits for the end of another's work. */
+const leastMs = 1
+
+/** What long work has had of this turn: pieces that follow each other, or belong to several, are no longer together. */
+interface Spent {
+  ms: number
+  isCounted: boolean
+}
+
+const spent = new WeakMap<Turns, Spent>()
+
 /** All of it, in as many turns as it takes. Small work is done in the turn of the call. */
 export async function inSlices<Value>(turns: Turns, steps: Steps<Value>): Promise<Value> {
-  let end = turns.monotonicMs() + sliceMs
   for (;;) {
-    const step = steps.next()
-    if (step.done === true) return step.value
-    if (turns.monotonicMs() < end) continue
-    await new Promise<void>((resolve) => turns.endOfTurn(resolve))
-    end = turns.monotonicMs() + sliceMs
+    const turn = spent.get(turns) ?? { ms: 0, isCounted: false }
+    spent.set(turns, turn)
+    const mostMs = Math.max(leastMs, sliceMs - turn.ms)
+    const begunMs = turns.monotonicMs()
+    let usedMs = 0
+    while (usedMs < mostMs) {
+      const step = steps.next()
+      usedMs = turns.monotonicMs() - begunMs
+      if (step.done === true) {
+        turn.ms += usedMs
+        if (turn.ms >= leastMs) endWithTurn(turns, turn)
+        return step.value
+      }
+    }
+    turn.ms += usedMs
+    await new Promise<void>((resolve) => {
+      turns.endOfTurn(() => {
+        turn.ms = 0
+        resolve()
+      })
+    })
   }
+}
+
+function endWithTurn(turns: Turns, turn: Spent): void {
+  if (turn.isCounted) return
+  turn.isCounted = true
+  turns.endOfTurn(() => {
+    turn.ms = 0
+    turn.isCounted = false
+  })
 }

@@ -2,8 +2,8 @@ import { assert } from '../base/assert.ts'
 import { toHex } from '../base/bytes.ts'
 import { fold } from '../base/fold.ts'
 import type { Steps } from '../base/steps.ts'
-import type { NamespaceId } from '../ports/identity.ts'
-import type { RegistryChange, RegistryStore } from '../ports/registry-store.ts'
+import type { NamespaceId, Revision } from '../ports/identity.ts'
+import type { RegistryStore } from '../ports/registry-store.ts'
 import { parseCertificate } from '../x509/certificate.ts'
 import { DenyList } from '../x509/deny-list.ts'
 import { readPem } from '../x509/pem.ts'
@@ -21,6 +21,7 @@ import {
   decodeStored,
   factsOfKey,
   Index,
+  type KeyFacts,
   type Mark,
   markKey,
   namespacePrefix,
@@ -81,25 +82,22 @@ export class LiveView implements RegistryView {
     return this.#inOrder
   }
 
-  /** Called with each write before it is answered: whatever was cached of these records is forgotten. */
-  apply(changes: readonly RegistryChange[]): void {
-    for (const { key, value, revision } of changes) {
-      const facts = factsOfKey(key)
-      if (facts.kind === 'namespace') {
-        if (value === null) this.#remove(facts.uid)
-        else this.#add(decodeStored(value) as StoredNamespace)
-      } else if (facts.kind === 'child') {
-        const namespace = this.#byId.get(facts.namespaceUid)
-        if (facts.type === 'clients') namespace?.forgetClient(facts.uid)
-        else if (facts.type === 'sealgateDenyEntries') {
-          namespace?.deny(facts.uid, value === null ? null : (decodeStored(value) as StoredDenyEntry))
-        } else if (facts.type === 'sealgateRevocationLists') {
-          if (value === null) this.#lists.forget(facts.uid)
-          else this.#lists.written(decodeStored(value) as StoredRevocationList)
-          namespace?.forgetRights()
-        } else namespace?.forgetRights()
-      } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.moveRevision(facts.mark, revision)
-    }
+  /** Called with all changes of a write, in one turn, before it is answered: what was cached of the record is forgotten. */
+  apply(facts: KeyFacts, value: Uint8Array | null, revision: Revision): void {
+    if (facts.kind === 'namespace') {
+      if (value === null) this.#remove(facts.uid)
+      else this.#add(decodeStored(value) as StoredNamespace)
+    } else if (facts.kind === 'child') {
+      const namespace = this.#byId.get(facts.namespaceUid)
+      if (facts.type === 'clients') namespace?.forgetClient(facts.uid)
+      else if (facts.type === 'sealgateDenyEntries') {
+        namespace?.deny(facts.uid, value === null ? null : (decodeStored(value) as StoredDenyEntry))
+      } else if (facts.type === 'sealgateRevocationLists') {
+        if (value === null) this.#lists.forget(facts.uid)
+        else this.#lists.written(decodeStored(value) as StoredRevocationList)
+        namespace?.forgetRights()
+      } else namespace?.forgetRights()
+    } else if (facts.kind === 'mark') this.#byId.get(facts.namespaceUid)?.moveRevision(facts.mark, revision)
   }
 
   #add(stored: StoredNamespace): void {

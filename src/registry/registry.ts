@@ -28,7 +28,7 @@ import { type ChangeListener, Tellings, ToldChange } from './resource-change.ts'
 import type { CollectionId, ResourceId } from './resource-id.ts'
 import { RevocationLists } from './revocation-lists.ts'
 import { findChild, readStored, Stage } from './stage.ts'
-import { factsOfKey, keyOf, nameOfKey, namespaceKey, type StoredChild, type StoredNamespace } from './stored.ts'
+import { factsOfKey, keyOf, namespaceKey, type StoredChild, type StoredNamespace } from './stored.ts'
 import type { RegistryView } from './view.ts'
 import { type WriteOutcome, Writer } from './writer.ts'
 
@@ -329,20 +329,20 @@ class StoreRegistry implements Registry {
 
   #onWrite(changes: readonly RegistryChange[]): void {
     const told: ToldChange[] = []
-    for (const { key, value } of changes) {
+    for (const { key, value, revision } of changes) {
       const facts = factsOfKey(key)
       if (facts.kind === 'namespace') {
         const name = this.view.namespaceById(facts.uid as NamespaceId)?.name ?? ''
-        told.push(new ToldChange('namespaces', facts.uid as NamespaceId, facts.uid, value, name))
+        told.push(new ToldChange('namespaces', facts.uid as NamespaceId, facts.uid, value, key, name))
       } else if (facts.kind === 'child') {
         const namespace = facts.namespaceUid as NamespaceId
         // What is purged left with its namespace.
         if (value === null && this.view.namespaceById(namespace) === undefined) continue
-        told.push(new ToldChange(facts.type, namespace, facts.uid, value, nameOfKey(key)))
+        told.push(new ToldChange(facts.type, namespace, facts.uid, value, key))
       }
+      this.view.apply(facts, value, revision)
     }
     this.#changesSeen += told.length
-    this.view.apply(changes)
     this.#tellings.tell(told)
   }
 }

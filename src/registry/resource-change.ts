@@ -2,7 +2,7 @@ import { inSlices } from '../base/steps.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { NamespaceId } from '../ports/identity.ts'
 import type { ResourceType } from './resource-id.ts'
-import { decodeStored, generationOf } from './stored.ts'
+import { decodeStored, generationOf, nameOfKey } from './stored.ts'
 
 /** One resource changed, told after it is visible and before the writer is answered. */
 export interface ResourceChange {
@@ -19,14 +19,23 @@ export class ToldChange implements ResourceChange {
   readonly namespace: NamespaceId
   readonly uid: string
   readonly #value: Uint8Array | null
-  readonly #knownName: string
+  readonly #key: string
+  readonly #knownName: string | null
 
-  /** @param knownName of a resource whose record is gone, and of every client */
-  constructor(type: ResourceType, namespace: NamespaceId, uid: string, value: Uint8Array | null, knownName: string) {
+  /** @param knownName of a namespace; the key of all others holds theirs */
+  constructor(
+    type: ResourceType,
+    namespace: NamespaceId,
+    uid: string,
+    value: Uint8Array | null,
+    key: string,
+    knownName: string | null = null,
+  ) {
     this.type = type
     this.namespace = namespace
     this.uid = uid
     this.#value = value
+    this.#key = key
     this.#knownName = knownName
   }
 
@@ -36,8 +45,9 @@ export class ToldChange implements ResourceChange {
   }
 
   get name(): string {
-    // Keys of all others hold the name in lower case.
-    return this.#value === null || this.type === 'clients' ? this.#knownName : decodeStored(this.#value).name
+    // Keys of all but clients hold the name in lower case.
+    if (this.#value !== null && this.type !== 'clients') return decodeStored(this.#value).name
+    return this.#knownName ?? nameOfKey(this.#key)
   }
 }
 

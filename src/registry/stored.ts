@@ -153,7 +153,9 @@ export const formatKey = 'format'
 
 /** Of a child's record. */
 export function nameOfKey(key: string): string {
-  return key.split(' ')[2] ?? ''
+  const second = key.indexOf(' ', key.indexOf(' ') + 1)
+  const third = key.indexOf(' ', second + 1)
+  return second < 0 ? '' : key.slice(second + 1, third < 0 ? undefined : third)
 }
 
 /** What changed, told by a key alone. */

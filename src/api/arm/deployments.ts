@@ -215,8 +215,11 @@ function forbidden(
 ): Answer | null {
   const caller = callerOf(call)
   const allowed = new Set<string>()
+  let last: ResourceId | null = null
   for (const { id } of resources) {
     // Of a fleet one client stands for all.
+    if (last !== null && last.namespace === id.namespace && last.child?.type === id.child?.type) continue
+    last = id
     const kind = `${typeOf(id)} ${id.namespace}`
     if (allowed.has(kind)) continue
     const scope = formatScope(id.subscriptionId, id.resourceGroup, id.namespace)

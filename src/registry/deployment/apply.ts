@@ -92,10 +92,12 @@ function* changesOf(
   deployment: Deployment,
   { prune, conditions }: ApplyOptions,
 ): Steps<readonly Change[]> {
-  const puts: Change[] = deployment.resources.map(({ id, body, apiVersion, label }) => {
+  const puts: Change[] = []
+  for (const { id, body, apiVersion, label } of deployment.resources) {
     const condition = id.child === null ? conditions?.get(id.namespace.toLowerCase()) : undefined
-    return { kind: 'put', id, body, apiVersion, label, ...(condition === undefined ? {} : { condition }) }
-  })
+    puts.push({ kind: 'put', id, body, apiVersion, label, ...(condition === undefined ? {} : { condition }) })
+    yield
+  }
   if (prune !== true) return puts
   const deletes = yield* unnamed(registry, deployment)
   // A client makes room for another of the same name first; what bindings name goes when they are gone.

@@ -23,7 +23,9 @@ export function* orderResources(
   resources: readonly TemplateResource[],
   problems: Problem[],
 ): Steps<readonly TemplateResource[]> {
-  const byName = yield* names(resources)
+  // A fleet of which nobody depends on anything needs no names, of which there are four for each.
+  const isAsked = resources.some(({ dependsOn }) => dependsOn.length > 0)
+  const byName = isAsked ? yield* names(resources) : new Map<string, TemplateResource>()
   const needed = new Map<TemplateResource, readonly TemplateResource[]>()
   const byRank: TemplateResource[][] = Object.values(rank).map(() => [])
   for (const resource of resources) {
