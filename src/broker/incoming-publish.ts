@@ -1,5 +1,6 @@
 import { authorize, type Denied } from '../auth/authorize.ts'
 import { assert } from '../base/assert.ts'
+import type { ProtocolVersion } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import { decodeTopicUtf8, parseTopicFilter } from '../mqtt/topic.ts'
@@ -74,6 +75,10 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     this.#rate = session.namespace.rates.publishes(core.turn.monotonicMs)
     this.#topics = new PublishTopics(core, session)
     this.#held = new HeldMessages(session.namespace.retained, incoming)
+  }
+
+  get version(): ProtocolVersion {
+    return this.#session.version
   }
 
   end(): void {

@@ -1,5 +1,5 @@
 import { type UnixMillis, unixMillis } from '../base/time.ts'
-import type { QoS } from '../mqtt/packet.ts'
+import type { ProtocolVersion, QoS } from '../mqtt/packet.ts'
 import { PublishView } from '../mqtt/publish-view.ts'
 import { decodeTopicUtf8, type TopicName } from '../mqtt/topic.ts'
 import type { Events } from '../ports/events.ts'
@@ -22,6 +22,8 @@ export interface PublishOrigin {
   readonly publisher: Publisher
   /** Messages of this origin that wait for a commit: those behind them wait too, so that their order holds. */
   uncommitted: number
+  /** As it speaks, for what it sent that was kept in a form without a version; absent: nobody knows any more. */
+  readonly version?: ProtocolVersion
   /** A message that `publish` did not finish at once. @param committed false: nothing happened, do not acknowledge */
   published(token: number, committed: boolean): void
 }
@@ -85,7 +87,7 @@ export class Publishing {
   ): boolean {
     const { namespace, route } = publication
     const now = this.#turn.now
-    namespace.counters.published.add(view.version, qos)
+    namespace.counters.published.add(origin.version ?? view.version, qos)
     namespace.counters.publishedBytes += view.end - view.payloadStart
     const expiresAt = this.#expiryOf(namespace, view, heldSince ?? now)
     const stored = route.storedQoS > 0 && qos > 0

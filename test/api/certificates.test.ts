@@ -4,7 +4,16 @@ import { parseCertificate } from '../../src/x509/certificate.ts'
 import { readPem } from '../../src/x509/pem.ts'
 import { thumbprintsOf } from '../../src/x509/thumbprint.ts'
 import { connectDevice } from './device.ts'
-import { deviceAuthority, deviceCertificate, pemOf, plantPath, type TestApi, testApi } from './support.ts'
+import {
+  deviceAuthority,
+  deviceCertificate,
+  groupPath,
+  namespaceBody,
+  pemOf,
+  plantPath,
+  type TestApi,
+  testApi,
+} from './support.ts'
 
 const authority = deviceAuthority('Device CA', 4_000)
 /** The same subject, another key. */
@@ -45,6 +54,41 @@ test('a CA certificate tells its clients, live sessions and last use', async (t)
   await new Promise((resolve) => setImmediate(resolve))
   assert.equal((await useOf(api, 'device-ca')).liveSessions, 1)
   assert.equal((await api.call('GET', `${plantPath}/caCertificates/none/use`)).status, 404)
+})
+
+test('a CA certificate that a template takes away is audited with whom it carried', async (t) => {
+  const api = await testApi(t)
+  await plant(api, 'press')
+  await connectDevice(api, deviceCertificate(authority, 'press'), 'one')
+  const done = await api.call('PUT', `${groupPath}/providers/Microsoft.Resources/deployments/d`, {
+    body: {
+      properties: {
+        mode: 'Complete',
+        template: {
+          resources: [
+            {
+              type: 'Microsoft.EventGrid/namespaces',
+              apiVersion: '2025-07-15-preview',
+              name: 'plant',
+              ...namespaceBody,
+            },
+          ],
+        },
+      },
+    },
+  })
+  assert.equal(done.status, 201, done.text)
+  const audits = api.audited().filter(({ action }) => String(action).endsWith('caCertificates/delete'))
+  assert.deepEqual(
+    audits.map(({ outcome, inUse }) => {
+      const { clients, liveSessions } = (inUse ?? {}) as { clients?: number; liveSessions?: number }
+      return [outcome, clients, liveSessions]
+    }),
+    [
+      ['deleted', 1, 1],
+      ['deleted', undefined, undefined],
+    ],
+  )
 })
 
 test('a CA certificate in use is not deleted with ifUnused; a plain DELETE does it and the audit says whom it carried', async (t) => {

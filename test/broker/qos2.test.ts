@@ -352,3 +352,20 @@ test('[MQTT-3.3.2-6] what was held for a subscriber in process alone goes out wi
   assert.deepEqual(got, [50])
   assert.equal(home.broker.operations.stats().namespaces[0]?.counters.droppedExpired, 1)
 })
+
+for (const version of [4, 5] as const) {
+  for (const cleanStart of [true, false]) {
+    test(`a released message of ${version === 5 ? '5.0' : '3.1.1'} is counted under its version, ${cleanStart ? 'held in memory' : 'held in the store'}`, async () => {
+      const home = house()
+      const client = await home.connect({ name: 'alpha', version, cleanStart })
+      client.publish('open/a', 'x', { qos: 2, packetIdentifier: 7 })
+      await home.settle()
+      assert.equal(client.take('PUBREC').packetIdentifier, 7)
+      client.send({ type: 'PUBREL', packetIdentifier: 7, reasonCode: 0, properties: {} })
+      await home.settle()
+      client.take('PUBCOMP')
+      const { published } = home.broker.operations.stats().namespaces[0]?.counters ?? assert.fail()
+      assert.deepEqual([published.of(4, 2), published.of(5, 2)], version === 4 ? [1, 0] : [0, 1])
+    })
+  }
+}

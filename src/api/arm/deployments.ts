@@ -12,6 +12,7 @@ import { formatScope } from '../access/role.ts'
 import { audit, authorOf } from '../audit.ts'
 import { JsonRecords } from '../json-records.ts'
 import { type Answer, type Call, callerOf, json, type Route } from '../route.ts'
+import { type CaUseDocument, caUseOf, isInUse } from '../sealgate/ca-use.ts'
 import { armError, failed, invalidDocument } from './error.ts'
 import { groupPath } from './paths.ts'
 import { auditAll } from './resources.ts'
@@ -129,6 +130,7 @@ async function deploy(call: Call): Promise<Answer> {
   const { deployment, prune } = read.value
   const forbidden = forbiddenChange(call, deployment, prune)
   if (forbidden !== null) return forbidden
+  const uses = prune ? await usesOfAuthorities(call, deployment) : new Map<string, CaUseDocument>()
   const applied = await applyAsJudged(call, deployment, prune)
   const resource = `${groupOf(call)}/providers/${type}/${nameOf(call)}`
   if ('answer' in applied) return applied.answer
@@ -137,12 +139,29 @@ async function deploy(call: Call): Promise<Answer> {
     return failed(applied.error)
   }
   const { changes } = applied.value
-  await auditAll(call, changes)
+  await auditAll(call, changes, uses)
   audit(call, { action: `${type}/write`, resource, outcome: 'applied' })
   const warnings = changes.flatMap((change) => change.warnings)
   const document = documentOf(call, read.value, changes)
   await keep(call, document)
   return json(201, warnings.length === 0 ? document : { ...document, warnings })
+}
+
+/** Whom each CA certificate carries that a template may take away, by its uid: afterwards nobody can say. */
+async function usesOfAuthorities(call: Call, { resources }: Deployment): Promise<ReadonlyMap<string, CaUseDocument>> {
+  const { registry, certificatesSeen } = call.house.parts
+  // Who connected a moment ago counts.
+  await certificatesSeen.idle()
+  const uses = new Map<string, CaUseDocument>()
+  for (const { id } of resources) {
+    if (id.child !== null) continue
+    const listed = registry.list({ ...id, type: 'caCertificates' }, { limit: 1_000 })
+    for (const authority of listed.ok ? listed.value.resources : []) {
+      const use = caUseOf(call.house, authority)
+      if (isInUse(use)) uses.set(authority.uid, use)
+    }
+  }
+  return uses
 }
 
 /** A template may do nothing that its author may not do one by one (S69). */

@@ -109,12 +109,19 @@ function auditChange(
 /** Lines that are written between two turns of the loop: so many the log can take without dropping any. */
 const auditBatch = 200
 
-/** For parts of a larger request, which are audited one by one. */
-export async function auditAll(call: Call, changes: readonly Changed[]): Promise<void> {
+/** For parts of a larger request, which are audited one by one. @param uses of what may be deleted, by uid */
+export async function auditAll(
+  call: Call,
+  changes: readonly Changed[],
+  uses: ReadonlyMap<string, object> = new Map(),
+): Promise<void> {
   let written = 0
   for (const changed of changes) {
     if (changed.change === 'unchanged') continue
-    auditChange(call, changed.id, changed.change === 'deleted' ? 'delete' : 'write', { ok: true, value: changed })
+    const isDeleted = changed.change === 'deleted'
+    const inUse = isDeleted ? uses.get(changed.before?.uid ?? '') : undefined
+    const more = inUse === undefined ? {} : { inUse }
+    auditChange(call, changed.id, isDeleted ? 'delete' : 'write', { ok: true, value: changed }, more)
     if (++written % auditBatch === 0) await new Promise((resolve) => setImmediate(resolve))
   }
 }
