@@ -1,7 +1,7 @@
 import type { ConnectsJob, IdleJob, TrafficJob } from './load/job.ts'
 
 /** A job without what is only known when a broker runs, or what the command line decides. */
-type Open<Job> = Omit<Job, 'target' | 'brokerPid' | 'brokerCore' | 'warmupMs' | 'measureMs'>
+type Open<Job> = Omit<Job, 'target' | 'api' | 'brokerPid' | 'brokerCore' | 'warmupMs' | 'measureMs'>
 export type CaseJob = Open<TrafficJob> | Open<ConnectsJob> | Open<IdleJob>
 
 export type PeerName = 'mosquitto' | 'aedes' | 'FlashMQ' | 'bare Node server'
@@ -35,6 +35,7 @@ const still: Open<TrafficJob> = {
   durable: false,
   otherFilters: 0,
   churnPerSecond: 0,
+  resourcesPerSecond: 0,
 }
 
 const shapes = {
@@ -74,15 +75,20 @@ const oneAtATime: Case[] = each(['tcp', 'tls'] as const, (transport) =>
   ]),
 )
 
+/** Where the broker has an API for it, 50 client resources a second are written as well: ours does more than the peers. */
+const churn: Overrides = { churnPerSecond: 50, resourcesPerSecond: 50 }
+
 const special: Case[] = [
   traffic('tcp-pairs-qos0-v5', 'tcp', '100 pairs, MQTT 5', { version: 5 }),
-  traffic('tcp-pairs-qos0-churn', 'tcp', '100 pairs, 50 clients/s come and go', { churnPerSecond: 50 }),
-  traffic('tls-fan-out-qos0-churn', 'tls', 'fan-out 1 → 200, 50 clients/s come and go', {
-    pattern: 'fan-out',
-    publishers: 1,
-    subscribers: 200,
-    churnPerSecond: 50,
-  }),
+  traffic('tcp-pairs-qos0-churn', 'tcp', '100 pairs, 50 clients/s come and go', churn),
+  ...(['tcp', 'tls'] as const).map((transport) =>
+    traffic(`${transport}-fan-out-qos0-churn`, transport, 'fan-out 1 → 200, 50 clients/s come and go', {
+      pattern: 'fan-out',
+      publishers: 1,
+      subscribers: 200,
+      ...churn,
+    }),
+  ),
   traffic('tcp-pairs-qos0-filters', 'tcp', '100 pairs, 100,000 other wildcard filters', { otherFilters: 100_000 }),
   traffic('tcp-latency-qos1', 'tcp', '100 pairs, 10,000 messages/s on schedule', {
     qos: 1,
@@ -96,6 +102,15 @@ const special: Case[] = [
     messagesPerSecond: 5_000,
     measureLatency: true,
   }),
+  // Each broker at half of its own saturation in the same run.
+  ...(['tcp', 'tls'] as const).map((transport) =>
+    traffic(`${transport}-latency-qos1-half`, transport, '100 pairs at half load', {
+      qos: 1,
+      window: 1_000,
+      messagesPerSecond: 'half',
+      measureLatency: true,
+    }),
+  ),
   // Only ours has rights; read beside tcp-pairs-qos0 of the same run.
   {
     ...traffic('tcp-pairs-qos0-rights', 'tcp', '100 pairs, 50 topic templates and 10 client groups', {}),

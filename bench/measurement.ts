@@ -63,7 +63,7 @@ function jobFor(plan: RunPlan, one: Case, broker: RunningBroker): LoadJob {
   // The way of a CONNECT is long and seldom gone: a runtime that compiles what is hot needs ten thousand of them, and is at
   // that for seconds. What is measured is a broker that has been up for a while.
   if (job.kind === 'connects') return { ...job, ...common, warmupMs: Math.max(warmupMs, 10_000) }
-  return { ...job, ...common }
+  return { ...job, ...common, api: broker.api ?? null }
 }
 
 async function runLoad(pin: readonly string[], job: LoadJob): Promise<LoadReport> {

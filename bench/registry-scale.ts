@@ -10,6 +10,7 @@ import { authenticate } from '../src/auth/authenticate.ts'
 import { toUnixSeconds } from '../src/base/time.ts'
 import type { NodeId } from '../src/ports/identity.ts'
 import { openRegistry, type Registry } from '../src/registry/registry.ts'
+import { connectRates } from './registry-scale/connects.ts'
 import {
   authenticationNameOf,
   deploy,
@@ -37,6 +38,7 @@ export interface ScaleSizes {
   /** Clients of the one deployment whose gaps are measured. */
   readonly deployment: number
   readonly sessions: number
+  readonly connects: { readonly rounds: number; readonly warmUp: number; readonly measured: number }
 }
 
 export const scaleSizes: ScaleSizes = {
@@ -45,6 +47,7 @@ export const scaleSizes: ScaleSizes = {
   small: 1_000,
   deployment: 40_000,
   sessions: 5_000,
+  connects: { rounds: 3, warmUp: 3_000, measured: 5_000 },
 }
 
 type Row = readonly [what: string, value: string]
@@ -76,6 +79,11 @@ export async function measureRegistryScale(sizes: ScaleSizes): Promise<readonly 
       await server.stop()
     }
     for (const [what, value] of await decisions(join(folder, 'data'), sizes)) add(what, value)
+    const { small, large } = await connectRates(folder, { small: sizes.small, large: sizes.clients }, sizes.connects)
+    add(
+      `whole mutual TLS connects per second of processor time with ${sizes.small} / ${sizes.clients} clients`,
+      `${small.toFixed(0)} / ${large.toFixed(0)}, ratio ${(large / small).toFixed(2)}`,
+    )
     const begun = performance.now()
     server = await Server.start(folder)
     try {

@@ -5,6 +5,7 @@ import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Material } from '../certificates.ts'
+import type { ApiTarget } from '../load/job.ts'
 
 export interface StartOptions {
   /** Empty folder for configuration and data. */
@@ -24,6 +25,8 @@ export interface RunningBroker {
   readonly pid: number
   readonly tcpPort: number
   readonly tlsPort: number
+  /** Absent: it has no management API. */
+  readonly api?: ApiTarget
   /** The end of what it wrote to standard error. */
   errors(): string
   /** Ends the process that was started, politely, then by force. */

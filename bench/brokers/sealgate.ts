@@ -5,6 +5,8 @@ import { caOf, type Driver, type StartOptions, startChild, waitFor } from './dri
 interface Ready {
   readonly mqtts: { readonly host: string; readonly port: number }
   readonly mqttTcp: { readonly host: string; readonly port: number } | null
+  readonly https: { readonly port: number }
+  readonly tokenFile: string
 }
 
 /** Sealgate from a checkout: this one, or another commit to compare with. */
@@ -37,7 +39,8 @@ export function sealgateAt(root: string, name = 'Sealgate'): Driver {
       )
       if (ready.mqttTcp === null) throw new Error('the ready file names no plain TCP listener')
       const ports = { tcpPort: ready.mqttTcp.port, tlsPort: ready.mqtts.port }
-      return { pid: child.pid, ...ports, errors: child.errors, stop: child.stop }
+      const api = { host: '127.0.0.1', port: ready.https.port, tokenFile: ready.tokenFile }
+      return { pid: child.pid, ...ports, api, errors: child.errors, stop: child.stop }
     },
   }
 }

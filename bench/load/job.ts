@@ -14,6 +14,13 @@ export interface Target {
   readonly tls: { readonly serverName: string; readonly identities: readonly Identity[] } | null
 }
 
+/** Of a broker that has a management API. */
+export interface ApiTarget {
+  readonly host: string
+  readonly port: number
+  readonly tokenFile: string
+}
+
 export type Pattern = 'pairs' | 'fan-out' | 'fan-in'
 export type MqttVersion = 4 | 5
 
@@ -35,8 +42,11 @@ export interface TrafficJob extends JobBase {
   readonly payloadBytes: number
   /** Messages that one publisher has under way: sent and not yet delivered everywhere (QoS 1: and acknowledged). */
   readonly window: number
-  /** Messages per second of all publishers together, sent on schedule; null: as fast as the window allows. */
-  readonly messagesPerSecond: number | null
+  /**
+   * Messages per second of all publishers together, sent on schedule; `half`: half of what this broker was just seen to
+   * take with ten under way; null: as fast as the window allows.
+   */
+  readonly messagesPerSecond: number | 'half' | null
   readonly measureLatency: boolean
   /** Sessions outlive their connections, so that the broker has to keep what they were sent. */
   readonly durable: boolean
@@ -44,6 +54,9 @@ export interface TrafficJob extends JobBase {
   readonly otherFilters: number
   /** Clients per second that connect, subscribe and leave beside the traffic. */
   readonly churnPerSecond: number
+  /** Client resources per second that are written beside the traffic, where the broker has an API for it. */
+  readonly resourcesPerSecond: number
+  readonly api: ApiTarget | null
   readonly warmupMs: number
   readonly measureMs: number
 }

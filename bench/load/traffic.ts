@@ -4,9 +4,12 @@ import type { LoadResult, TrafficJob } from './job.ts'
 import { LatencyRecorder } from './latency.ts'
 import { type Link, openAll, openClient, subscribe } from './link.ts'
 import { measure } from './measure.ts'
+import { ResourceWriter } from './resource-writer.ts'
 import { puback, publishHeader, publishPacket } from './wire.ts'
 
 const pubackSize = 4
+/** Messages of a publisher that are under way at full load. */
+const fullWindow = 10
 /** No delivery for so long means that messages are lost or the broker hangs. */
 const stallMs = 5_000
 
@@ -85,11 +88,14 @@ class Traffic {
   readonly #flush = () => this.#endOfTurn()
   #flushDue = false
   #stopping = false
+  /** Sends as much as the window allows. */
+  #saturating: boolean
   #delivered = 0
   #failure: string | null = null
 
   constructor(job: TrafficJob) {
     this.#job = job
+    this.#saturating = job.messagesPerSecond === null
     this.#latency = new LatencyRecorder(job.measureLatency ? 1_000_000 : 0)
   }
 
@@ -237,10 +243,11 @@ class Traffic {
     }
     this.#readySubscribers.clear()
     if (this.#job.pattern === 'fan-out') this.#creditFanOut()
-    if (this.#stopping || this.#job.messagesPerSecond !== null) return
+    if (this.#stopping || !this.#saturating) return
     const now = this.#latency.enabled ? performance.now() : 0
+    const unused = this.#job.messagesPerSecond === 'half' ? Math.max(0, this.#job.window - fullWindow) : 0
     for (const publisher of this.#readyPublishers) {
-      const room = publisher.room(this.#job.qos)
+      const room = publisher.room(this.#job.qos) - unused
       if (room > 0) publisher.send(room, now)
     }
     this.#readyPublishers.clear()
@@ -259,14 +266,15 @@ class Traffic {
     const cipher = this.#subscribers[0]!.link.cipher
     const churn =
       this.#job.churnPerSecond > 0 ? setInterval(() => this.#churn(), 1000 / this.#job.churnPerSecond) : null
+    const { api, resourcesPerSecond } = this.#job
+    const isWriting = api !== null && resourcesPerSecond > 0
+    const writer = isWriting ? new ResourceWriter(api, resourcesPerSecond, (reason) => this.#fail(reason)) : null
     const watch = this.#watch()
-    if (messagesPerSecond === null) {
-      for (const publisher of this.#publishers) this.#readyPublishers.add(publisher)
-      this.#scheduleFlush()
-    } else {
-      this.#pace(messagesPerSecond)
-    }
     try {
+      if (messagesPerSecond === null) this.#saturate()
+      else if (messagesPerSecond === 'half') {
+        this.#pace((await Promise.race([this.#findSaturation(), watch.failed])) / 2)
+      } else this.#pace(messagesPerSecond)
       const measuring = measure(
         this.#job,
         () => this.#delivered,
@@ -279,8 +287,29 @@ class Traffic {
       return { ...measured, latencyMs, bytesPerConnection: null, cipher }
     } finally {
       watch.stop()
+      writer?.stop()
       if (churn !== null) clearInterval(churn)
     }
+  }
+
+  #saturate(): void {
+    for (const publisher of this.#publishers) this.#readyPublishers.add(publisher)
+    this.#scheduleFlush()
+  }
+
+  /** Messages per second that the broker takes with ten of each publisher under way. */
+  async #findSaturation(): Promise<number> {
+    this.#saturating = true
+    this.#saturate()
+    await sleep(this.#job.warmupMs)
+    const begun = performance.now()
+    const before = this.#delivered
+    await sleep(Math.max(1_000, this.#job.measureMs / 2))
+    const delivered = this.#delivered - before
+    const seconds = (performance.now() - begun) / 1_000
+    this.#saturating = false
+    await this.#drain()
+    return delivered / (this.#job.pattern === 'fan-out' ? this.#subscribers.length : 1) / seconds
   }
 
   /** Sends on schedule whatever the broker does, so that its pauses show in the latencies of what waited meanwhile. */

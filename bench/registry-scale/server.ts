@@ -5,6 +5,7 @@ import { Agent, request } from 'node:https'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
+import { readCpu } from '../load/process-cpu.ts'
 import type { Beats } from './heartbeat.ts'
 
 const root = join(import.meta.dirname, '..', '..')
@@ -32,13 +33,14 @@ export class Server {
     this.#agent = new Agent({ ca: readFileSync(ready.caFile), keepAlive: true, servername: 'localhost' })
   }
 
-  static async start(folder: string): Promise<Server> {
+  /** @param namespace whose devices name no host */
+  static async start(folder: string, namespace = 'large'): Promise<Server> {
     const readyFile = join(folder, 'ready.json')
     rmSync(readyFile, { force: true })
     const anyPort = '127.0.0.1:0'
     const args = ['serve', '--data-dir', join(folder, 'data'), '--ready-file', readyFile, '--log-level', 'warn']
     args.push('--mqtts', anyPort, '--wss', 'off', '--https', anyPort)
-    args.push('--default-namespace', 'large')
+    args.push('--default-namespace', namespace)
     args.push('--handshake-rate', '0', '--handshake-rate-per-address', '0')
     const heartbeat = join(import.meta.dirname, 'heartbeat.ts')
     const log = openSync(join(folder, 'stderr.log'), 'a')
@@ -64,6 +66,11 @@ export class Server {
     this.#child.send('beats')
     const [beats] = (await once(this.#child, 'message')) as [Beats]
     return beats
+  }
+
+  /** Seconds of processor time since it began. */
+  cpuSeconds(): number {
+    return readCpu(this.#child.pid ?? -1).seconds
   }
 
   /** Megabytes that are the process's own: what lies in the page cache is not among them. */
