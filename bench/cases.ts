@@ -151,7 +151,10 @@ const connections: Case[] = [
     transport: 'tls',
     deviceCa: 'p256',
     rights: 'one',
-    job: { kind: 'idle', version: 4, connections: 5_000, warmupConnections: 200, settleMs: 2_000 },
+    job: {
+      ...{ kind: 'idle', version: 4, connections: 5_000, settleMs: 2_000 },
+      ...{ passingConnections: 5_000, warmupConnections: 200 },
+    },
     peers: [...brokers, 'bare Node server'],
   },
 ]

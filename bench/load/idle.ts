@@ -10,6 +10,13 @@ export async function runIdle(job: IdleJob): Promise<LoadResult> {
     const clientId = `bench-idle-${offset + index}`
     return openClient({ target, version, index: offset + index, clientId, cleanStart: true })
   }
+  const comeAndGo = async (index: number): Promise<void> => {
+    const link = await open(job.warmupConnections + job.connections)(index)
+    const ended = new Promise<void>((resolve) => link.socket.once('close', () => resolve()))
+    link.leave()
+    await ended
+  }
+  await openAll(job.passingConnections, 16, comeAndGo)
   const links = await openAll(job.warmupConnections, 16, open(0))
   await sleep(job.settleMs)
   const before = readResidentBytes(brokerPid)

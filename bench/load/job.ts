@@ -72,7 +72,11 @@ export interface ConnectsJob extends JobBase {
 export interface IdleJob extends JobBase {
   readonly kind: 'idle'
   readonly connections: number
-  /** Opened before the first reading, so that code and caches that exist once are not counted per connection. */
+  /**
+   * Opened before the first reading, so that code and caches that exist once are not counted per connection: so many come
+   * and go, and so many stay.
+   */
+  readonly passingConnections: number
   readonly warmupConnections: number
   readonly settleMs: number
 }
