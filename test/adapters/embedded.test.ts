@@ -550,3 +550,48 @@ test('a long write whose answer is lost is finished all the same', async (t) => 
     assert.ok(lost < 100)
   }
 })
+
+test('a session that lives in this process only begins and ends without a transaction; with a will or an expiry it takes one', async (t) => {
+  let transactions = 0
+  const fault = (): null => {
+    transactions++
+    return null
+  }
+  const engine = engineIn(t, folder(t), { fault })
+  const brief = { expiryIntervalSeconds: 0, will: null }
+  const end = { now: after(1), expiryIntervalSeconds: 0, will: 'discard' as const }
+  const { fence, queue } = await open(engine, 'brief', brief)
+  assert.equal(queue, 'memory')
+  assert.equal(engine.sessions.find(namespace, 'brief')?.uid, fence.session)
+  assert.deepEqual(await engine.sessions.close(fence, end), { removed: true })
+  assert.equal(engine.sessions.find(namespace, 'brief'), undefined)
+  await rejects(engine.sessions.close(fence, end), 'fenced')
+  const again = await open(engine, 'brief', brief)
+  assert.ok(again.fence.epoch > fence.epoch)
+  assert.equal(transactions, 0)
+  // What is stored of it, or will be when it ends, has to reach the disk.
+  await engine.sessions.close(again.fence, { ...end, expiryIntervalSeconds: 60 })
+  assert.equal(transactions, 1)
+  const mourned = await open(engine, 'mourned', { expiryIntervalSeconds: 0, will: will('gone') })
+  await engine.sessions.close(mourned.fence, end)
+  assert.equal(transactions, 3)
+  await open(engine, 'long', { expiryIntervalSeconds: 60 })
+  assert.equal(transactions, 4)
+})
+
+test('a session that lives in this process only does not overtake what is on its way to the disk', async (t) => {
+  const engine = engineIn(t, folder(t))
+  const brief = { expiryIntervalSeconds: 0, will: null }
+  const stored = open(engine, 'same', { expiryIntervalSeconds: 60 })
+  const successor = open(engine, 'same', { ...brief, cleanStart: true })
+  const first = await stored
+  assert.equal((await successor).discarded, first.record.uid)
+  const { fence } = await open(engine, 'subscribed', brief)
+  const operations = [{ kind: 'subscriptions', subscriptions: [subscription('a')] }] as const
+  const written = engine.hot.commit(commit({ owner: [{ fence, operations }] }))
+  const other = open(engine, 'long', { expiryIntervalSeconds: 60 })
+  const closed = engine.sessions.close(fence, { now: after(1), expiryIntervalSeconds: 0, will: 'discard' })
+  assert.deepEqual((await written).fenced, [])
+  assert.deepEqual(await closed, { removed: true })
+  await other
+})

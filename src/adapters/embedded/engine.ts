@@ -8,7 +8,7 @@ import { LocalCluster } from '../local-cluster.ts'
 import { comparePositions } from '../positions.ts'
 import { openDatabase } from './database.ts'
 import { FreeSpace, type FreeSpaceOptions } from './free-space.ts'
-import { GroupCommit } from './group-commit.ts'
+import { GroupCommit, isStored } from './group-commit.ts'
 import { pendingWrites, recoverJournal } from './journal.ts'
 import { LongWrites } from './long-writes.ts'
 import { Store, unavailable } from './store.ts'
@@ -96,6 +96,11 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
     if (loses) sweeper.start()
     return value
   }
+  /** Null: something is stored of it, or others come first. */
+  function inMemory<T extends object>(isOnlyHere: () => boolean, apply: () => T): T | null {
+    if (!open) throw unavailable('closed')
+    return isOnlyHere() ? group.runInMemory(apply) : null
+  }
   /** Nobody may dare to write after a failure; so the store itself finds out when it can be written again. */
   function probe(): void {
     if (cancelProbe !== null || !open) return
@@ -178,18 +183,34 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
       revision: () => read(() => store.revision),
     },
     sessions: {
-      open: (request) =>
-        write((unit) => {
+      async open(request) {
+        if (request.expiryIntervalSeconds === 0 && request.will === null) {
+          const opened = inMemory(
+            () => store.sessions.find(request.namespace, request.clientId) === undefined,
+            () => store.sessions.open(request),
+          )
+          if (opened !== null) return opened
+        }
+        return write((unit) => {
           const existing = store.sessions.find(request.namespace, request.clientId)
           if (existing !== undefined) flushOne(unit, existing.record.uid)
           return unit.open(request)
-        }),
+        })
+      },
       wouldRefuse: (question) => read(() => store.sessions.refusalOf(question)),
-      close: (fence, how) =>
-        write((unit) => {
+      async close(fence, how) {
+        if (how.expiryIntervalSeconds === 0) {
+          const closed = inMemory(
+            () => !isStored(store.sessions.get(fence.session) ?? null),
+            () => store.sessions.close(fence, how),
+          )
+          if (closed !== null) return closed
+        }
+        return write((unit) => {
           flushOne(unit, fence.session)
           return store.sessions.close(fence, how)
-        }),
+        })
+      },
       remove: (session, expected) => write(() => store.sessions.remove(session, expected)),
       discard: (session, expected, now) => write(() => store.sessions.discard(session, expected, now)),
       get: (session) =>

@@ -46,6 +46,13 @@ export interface OpenUnit {
   onSessionChange(change: SessionChange): void
 }
 
+/** Who puts changes of sessions together: a transaction, or a single change that nothing has to be written for. */
+export interface SessionWork {
+  /** The next number of the store. */
+  next(): number
+  onSessionChange(change: SessionChange): void
+}
+
 /** What is durable, with the parts of it that are kept in memory: session records, operation ids, counters. */
 export class Store {
   readonly tables: Tables
