@@ -121,20 +121,31 @@ export type Lookup =
 
 /** Exactly one registered client for all names together, or none. Nothing is looked up when the names are too many. */
 export function lookUp(presented: PresentedNames, view: NamespaceView): Lookup {
+  const names = distinctNames(presented.names)
+  if (names === null) return { kind: 'tooMany' }
+  if (names.length === 0) return { kind: 'unusable' }
+  const clients: RegisteredClient[] = []
+  for (const name of names) {
+    for (const client of clientsNamed(name, view)) {
+      if (!clients.some(({ uid }) => uid === client.uid)) clients.push(client)
+    }
+  }
+  const [first, second] = clients
+  if (first === undefined) return { kind: 'none' }
+  return second === undefined ? { kind: 'found', client: first } : { kind: 'several', clients }
+}
+
+/** Null: too many. Most peers have one name, which needs no telling apart (bench: mtls-connect). */
+function distinctNames(names: readonly PresentedName[]): readonly UsableName[] | null {
+  const [only] = names
+  if (names.length === 1 && only !== undefined) return only.kind === 'unusable' ? [] : [only]
   const distinct = new Map<string, UsableName>()
-  for (const name of presented.names) {
+  for (const name of names) {
     if (name.kind === 'unusable') continue
     distinct.set(distinctKey(name), name)
-    if (distinct.size > maximumLookups) return { kind: 'tooMany' }
+    if (distinct.size > maximumLookups) return null
   }
-  if (distinct.size === 0) return { kind: 'unusable' }
-  const clients = new Map<string, RegisteredClient>()
-  for (const name of distinct.values()) {
-    for (const client of clientsNamed(name, view)) clients.set(client.uid, client)
-  }
-  const [first, second] = clients.values()
-  if (first === undefined) return { kind: 'none' }
-  return second === undefined ? { kind: 'found', client: first } : { kind: 'several', clients: [...clients.values()] }
+  return [...distinct.values()]
 }
 
 function distinctKey(name: UsableName): string {

@@ -120,8 +120,8 @@ export class OnlineSession {
   /** While a share group gives out more than its rate: how fast this member takes its part, and until when. */
   #pace: TokenBucket | null = null
   #pacedUntilMs = 0
-  /** QoS 1 messages of share groups under way, by identifier. */
-  readonly #shared = new Map<number, SharedCopy>()
+  /** QoS 1 messages of share groups under way, by identifier; null: none so far (bench: mtls-idle). */
+  #shared: Map<number, SharedCopy> | null = null
   /** Null: the queue is in memory. */
   stored: StoredQueue | null = null
 
@@ -278,13 +278,15 @@ export class OnlineSession {
 
   /** [MQTT-4.8.2-5]: QoS 2 that was sent is never given to anybody else. */
   #keepShared(identifier: number, qos: 1 | 2, shared: SharedCopy): void {
-    if (qos === 1) this.#shared.set(identifier, shared)
+    if (qos !== 1) return
+    this.#shared ??= new Map()
+    this.#shared.set(identifier, shared)
   }
 
   /** What share groups gave to this session and it does not have: for their other members. */
   takeShared(): readonly SharedCopy[] {
-    const copies = [...this.#shared.values()]
-    this.#shared.clear()
+    const copies = this.#shared === null ? [] : [...this.#shared.values()]
+    this.#shared = null
     for (let message = this.queue.shift(); message !== null; message = this.queue.shift()) {
       if (message.shared !== null) copies.push(message.shared)
     }
@@ -354,7 +356,7 @@ export class OnlineSession {
   onPuback(identifier: number, now: UnixMillis): void {
     if (this.inflight.stateOf(identifier) !== OutgoingState.AwaitingPuback) return
     this.inflight.free(identifier)
-    if (this.#shared.size > 0) this.#shared.delete(identifier)
+    this.#shared?.delete(identifier)
     if (this.stored !== null) this.stored.acknowledged(identifier)
     else if (this.queue.length > 0 || this.#waiting.length > 0) this.pump(now)
   }

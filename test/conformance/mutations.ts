@@ -431,7 +431,7 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.3-12',
     'broker/held-messages.ts',
-    'this.#bodies.delete(identifier)\n    this.#bytes -= body?.length ?? 0\n    this.#release(identifier)',
+    'this.#bodies?.delete(identifier)\n    this.#bytes -= body?.length ?? 0\n    this.#release(identifier)',
     'void identifier',
   ),
   edit(

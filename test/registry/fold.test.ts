@@ -64,3 +64,31 @@ test('S1 names that are one, and names that are not', () => {
   assert.notEqual(fold('ａ'), fold('a'))
   assert.equal(fold('Press-01.Example'), 'press-01.example')
 })
+
+/** S1 word by word, without a short way for anybody. */
+function folded(text: string): string {
+  return [...text.normalize('NFC')]
+    .map((codePoint) => codePoint.toLowerCase())
+    .join('')
+    .normalize('NFC')
+}
+
+test('S1 a name of ASCII is folded as any other is, each code point alone', () => {
+  const ascii = fc.string({ unit: fc.nat(0x7f).map((code) => String.fromCharCode(code)) })
+  const nearly = fc.tuple(ascii, fc.constantFrom('\u0080', 'É', 'İ', '\u212a', '\u0301', 'Σ'), ascii)
+  fc.assert(
+    fc.property(
+      fc.oneof(
+        ascii,
+        nearly.map((parts) => parts.join('')),
+        fc.string({ unit: 'binary' }),
+      ),
+      (text) => {
+        assert.equal(fold(text), folded(text))
+      },
+    ),
+  )
+  assert.equal(fold('Device-7 A\tZ'), 'device-7 a\tz')
+  // The Kelvin sign is a letter of its own until it is folded, and the last sigma of a word is like every other.
+  assert.equal(fold('\u212aΣ'), 'kσ')
+})
