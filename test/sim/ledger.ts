@@ -389,8 +389,9 @@ export class Ledger {
         message.expirySeconds !== null
       )
         return
-      // Sent again after somebody subscribed it is a younger message to him.
-      if (message.attempts > 1 && !message.candidates.has(session)) return
+      // Sent again after somebody subscribed it is a younger message to him; and so it is to one to whom it goes with QoS 0
+      // and who was away when it came first.
+      if (message.attempts > 1 && (packet.qos === 0 || !message.candidates.has(session))) return
       must(session.inOrder(message, packet.qos), 'messages of one client and topic keep their order', what)
       const exactly = message.candidates.get(session)?.exactly ?? null
       if (exactly !== null && !session.isDoomed) {
