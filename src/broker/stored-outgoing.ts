@@ -210,7 +210,15 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     const size = this.#forms.end - this.#forms.start
     if (size > session.maximumPacketSizeBytes) {
       session.namespace.counters.droppedTooLarge++
-      this.#skip(message.position)
+      if (bound === undefined || qos === 1) this.#skip(message.position)
+      else {
+        // The client may hold its identifier: it is given back as if PUBREC had come, not used for another message
+        // [MQTT-3.1.2-25].
+        this.#bound.delete(key)
+        this.#start(message.position, bound.identifier, 2)
+        session.inflight.restore(bound.identifier, OutgoingState.AwaitingPubcomp, size)
+        this.released(bound.identifier)
+      }
       return true
     }
     let identifier: number

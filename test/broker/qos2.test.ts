@@ -369,3 +369,39 @@ for (const version of [4, 5] as const) {
     })
   }
 }
+
+test('[MQTT-3.1.2-25] a QoS 2 message that has become too large for its receiver is released: its identifier is used for no other', async () => {
+  const home = house()
+  const lasting = { name: 'alpha', cleanStart: false, properties: { sessionExpiryIntervalSeconds: 600 } }
+  const first = await home.connect(lasting)
+  await first.subscribe('open/#', { qos: 2 })
+  const publisher = await home.connect({ name: 'beta' })
+  const sent = publisher.publish('open/a', 'x'.repeat(2_000), { qos: 2 })
+  await home.settle()
+  answer(publisher, 'PUBREL', sent)
+  await home.settle()
+  const [large] = first.publishes()
+  // Its PUBREC is lost with the connection: the client holds the identifier, and the broker does not know.
+  first.peer.reset()
+  await home.settle()
+  const second = await home.connect({
+    ...lasting,
+    properties: { ...lasting.properties, maximumPacketSizeBytes: 200 },
+  })
+  await home.settle()
+  assert.deepEqual(second.messages(), [])
+  assert.equal(second.take('PUBREL').packetIdentifier, large?.packetIdentifier)
+  // Until PUBCOMP it stays taken, here and in a connection that could be sent the message again.
+  second.peer.reset()
+  await home.settle()
+  const third = await home.connect(lasting)
+  await home.settle()
+  assert.deepEqual(third.messages(), [])
+  assert.equal(third.take('PUBREL').packetIdentifier, large?.packetIdentifier)
+  answer(third, 'PUBCOMP', large?.packetIdentifier ?? 0)
+  const next = publisher.publish('open/a', 'small', { qos: 2 })
+  await home.settle()
+  answer(publisher, 'PUBREL', next)
+  await home.settle()
+  assert.deepEqual(third.messages(), ['open/a small'])
+})
