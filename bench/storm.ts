@@ -38,7 +38,7 @@ export async function measureStorm(
       if (brokerCore !== null) moveTo(pid, brokerCore)
     }
     try {
-      reports.push(await runStorm({ directory, devices, witnesses, quietMs, onReady }))
+      reports.push(await runStorm({ directory, devices, witnesses, earlier: devices >> 1, quietMs, onReady }))
     } finally {
       rmSync(directory, { recursive: true, force: true })
     }

@@ -34,8 +34,8 @@ async function startPeer(peer: NodePeerOptions['peer'], module: string | null, o
   }
   const script = join(import.meta.dirname, 'node-peer-server.ts')
   // As ours is started, see bin/sealgate.js: what both leave to V8 they leave alike.
-  const young = peer === 'bare' ? ['--max-semi-space-size=4'] : []
-  const child = startChild(options, process.execPath, [...young, ...nodeOptions, script, JSON.stringify(told)])
+  const settings = peer === 'bare' ? ['--max-semi-space-size=4', '--v8-pool-size=1'] : []
+  const child = startChild(options, process.execPath, [...settings, ...nodeOptions, script, JSON.stringify(told)])
   const ready = await waitFor(child, () =>
     existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as NodePeerReady) : null,
   )

@@ -1,13 +1,13 @@
 import type { Clock } from '../ports/clock.ts'
 
 /** Everybody who is connected waits for as long as a turn of the event loop takes: fewer handshakes after a longer one. */
-const busyTurnMs = 4
+const busyTurnMs = 2
 /** After a turn with less work nobody answered; those who are silent change places with others only now and then. */
 const idleTurnMs = 1
 const idleWaitMs = 2
 const fewest = 2
 const first = 8
-const most = 16
+const most = 8
 
 export interface PacerOptions {
   /** Milliseconds that the event loop has worked, all in all; not those in which it waited. */

@@ -56,7 +56,7 @@ for (const [args, line] of [
   })
 }
 
-test('a server begins with a small young generation, in the same process, unless somebody else gives a size', () => {
+test('a server begins with a small young generation and one thread for V8, in the same process, unless somebody else gives them', () => {
   const show = join(import.meta.dirname, 'young-generation.js')
   const size = (...nodeArguments: string[]) => {
     const { stdout, pid } = spawnSync(process.execPath, [
@@ -74,10 +74,14 @@ test('a server begins with a small young generation, in the same process, unless
   const usual = size()
   assert.equal(usual.pid, usual.started)
   assert.deepEqual(
-    usual.arguments.slice(0, 1),
-    process.execve === undefined ? ['--import'] : ['--max-semi-space-size=4'],
+    usual.arguments.slice(0, process.execve === undefined ? 1 : 2),
+    process.execve === undefined ? ['--import'] : ['--max-semi-space-size=4', '--v8-pool-size=1'],
   )
-  assert.deepEqual(size('--max-semi-space-size=16').arguments.slice(0, 2), ['--max-semi-space-size=16', '--import'])
+  const sized = size('--max-semi-space-size=16').arguments.filter((argument) => /semi|pool/.test(argument))
+  assert.deepEqual(
+    sized,
+    process.execve === undefined ? ['--max-semi-space-size=16'] : ['--v8-pool-size=1', '--max-semi-space-size=16'],
+  )
 })
 
 test('no command is wrong usage, and shows what there is', () => {

@@ -21,6 +21,8 @@ export interface StormOptions {
   readonly devices: number
   /** Devices that publish with QoS 1, ten times a second. */
   readonly witnesses: number
+  /** How many of them connect one after the other and leave before. */
+  readonly earlier: number
   /** How long the witnesses are looked at before. */
   readonly quietMs: number
   /** Called with the broker's process once it is there. */
@@ -66,11 +68,15 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
   const { sealgate, ready } = await serve(directory, ['--apply', templateFile, '--drain-timeout', '2'])
   options.onReady?.(ready.pid)
   // The witnesses' delays are to be those of the broker, not those of the crowd that they share a processor with.
+  const earlier = new Fleet()
   const crowd = new Fleet({ givesWay: true })
   const calm = new Fleet()
   try {
     const pem = privateKeyPem(key)
     const { port } = ready.mqtts
+    // Who comes back was there before: the broker has done all of this already.
+    await earlier.ask({ kind: 'open', port, key: pem, devices: fleet.slice(0, options.earlier) })
+    earlier.end()
     await calm.ask({ kind: 'open', port, key: pem, devices: others })
     await calm.ask({ kind: 'beat', topic: 'machines/beat', pings: false })
     await sleep(options.quietMs)
@@ -97,6 +103,7 @@ export async function runStorm(options: StormOptions): Promise<StormReport> {
       witnessesEnded: ended.length,
     }
   } finally {
+    earlier.end()
     crowd.end()
     calm.end()
     await sealgate.stop()
