@@ -41,7 +41,8 @@ test('soak: clients of several kinds come and go over TLS, and memory, heap and 
   )
   for (const { name, values } of report.curves) {
     assert.equal(values.length, report.times.length)
-    if (name !== 'queued messages')
+    // A queue may be empty, and what is left of memory is a difference: V8 has taken more than it has touched.
+    if (name !== 'queued messages' && name !== 'neither heap nor buffers')
       assert.ok(
         values.every((value) => value > 0),
         name,
