@@ -8,6 +8,7 @@ import { isUtf8Payload } from '../mqtt/utf8.ts'
 import type { InflightState } from '../ports/session-store.ts'
 import { type CloseCause, clientError, packetFailure, storeUnavailable } from './close-cause.ts'
 import type { Core } from './core.ts'
+import { fanOutWork } from './fan-out-work.ts'
 import { HeldMessages } from './held-messages.ts'
 import { type LimitFault, overLimit } from './message-limits.ts'
 import type { PublishOrigin } from './publish.ts'
@@ -165,7 +166,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     }
     const identifier = view.packetIdentifier
     const { deliveries } = slot.route
-    if (deliveries.length > 1) this.#link.countWork(workOf(deliveries.length, view))
+    if (deliveries.length > 1) this.#link.countWork(fanOutWork(deliveries.length, view.end - view.payloadStart))
     const answer = this.#answerTo(slot)
     const token = answer === ReasonCode.Success ? identifier : unheardToken | identifier
     const isDone = this.#core.publishing.publish(slot, view, qos, view.retain, this, token)
@@ -218,7 +219,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
       this.#link.onBacklog()
     }
     const { deliveries } = slot.route
-    if (deliveries.length > 1) this.#link.countWork(workOf(deliveries.length, view))
+    if (deliveries.length > 1) this.#link.countWork(fanOutWork(deliveries.length, view.end - view.payloadStart))
     return true
   }
 
@@ -456,9 +457,4 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     } else if (token > 0) this.#link.sendAcknowledgement('PUBACK', identifier, ReasonCode.Success)
     this.#link.onBacklogGone()
   }
-}
-
-/** Of a message for several, in packets' worth: what is written for each counts, too (bench: stall). */
-function workOf(deliveries: number, { end, payloadStart }: PublishView): number {
-  return (deliveries * (256 + end - payloadStart)) >> 9
 }

@@ -5,8 +5,8 @@ const busyTurnMs = 2
 /** After a turn with less work nobody answered; those who are silent change places with others only now and then. */
 const idleTurnMs = 1
 const idleWaitMs = 2
+/** Places; there are the most at first. */
 const fewest = 2
-const first = 8
 const most = 8
 
 export interface PacerOptions {
@@ -59,7 +59,7 @@ export class HandshakePacer {
   #waitingCount = 0
   /** Who has a place, for longest first. */
   readonly #reading = new Set<Entry>()
-  #limit = first
+  #limit = most
   #turn = 0
   #isScheduled = false
   #workedBefore: number | null = null
@@ -216,7 +216,8 @@ class Fifo<T> {
   shift(): T | undefined {
     if (this.#at === this.#items.length) return undefined
     const item = this.#items[this.#at++]
-    if (this.#at > 64 && this.#at * 2 > this.#items.length) {
+    // What was taken out, a socket with all that hangs on it, is not kept by the array.
+    if (this.#at * 2 > this.#items.length + 16 || this.#at === this.#items.length) {
       this.#items = this.#items.slice(this.#at)
       this.#at = 0
     }

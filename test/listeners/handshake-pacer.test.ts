@@ -160,7 +160,7 @@ test('S55 long turns leave fewer places, short ones more; never none, never very
   assert.ok(least > 0)
   rounds(1_000, 1)
   assert.ok(pacer.limit > least)
-  assert.ok(pacer.limit <= 16, `${pacer.limit}`)
+  assert.ok(pacer.limit <= 8, `${pacer.limit}`)
 })
 
 test('the event loop is left alone when nobody is shaking hands', () => {
