@@ -1,5 +1,5 @@
-import { Router } from '../src/broker/router.ts'
-import { SessionEntry } from '../src/broker/session-table.ts'
+import { Router } from '../src/broker/namespace/router.ts'
+import { SessionEntry } from '../src/broker/namespace/session-table.ts'
 import { parseTopicFilter, parseTopicName, type TopicName } from '../src/mqtt/topic.ts'
 import type { SessionUid } from '../src/ports/identity.ts'
 import type { StoredSubscription } from '../src/ports/session-store.ts'

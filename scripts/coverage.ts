@@ -14,7 +14,7 @@ const rooms = ['mqtt', 'broker'] as const
 const leastPercent = 95
 const tests = ['test/{mqtt,broker,conformance,sim}/**/*.test.ts', 'test/durability/full-store.test.ts']
 
-/** By reason: `broker/outbox.ts: if (this.#ended) return`. */
+/** By reason: `broker/message/outbox.ts: if (this.#ended) return`. */
 const reasons = JSON.parse(readFileSync(join(import.meta.dirname, 'uncovered-branches.json'), 'utf8')) as Readonly<
   Record<string, readonly string[]>
 >

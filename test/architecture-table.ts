@@ -17,3 +17,20 @@ export const allowed: Readonly<Record<string, readonly string[]>> = {
   main: [...everyRoom, 'config.ts'],
   'main.ts': [...everyRoom, 'config.ts', 'main'],
 }
+
+/**
+ * The rooms within `broker/`, from the ground up: each may import those above it in this list. What lies at its top (the broker, a
+ * connection, what the API is given) may import all of them, and none of them imports the top.
+ */
+export const brokerRooms: readonly string[] = [
+  'turn',
+  'bounds',
+  'message',
+  'namespace',
+  'publish',
+  'core',
+  'lifetime',
+  'trust',
+  'packets',
+  'connect',
+]

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict'
 import { globSync, readFileSync } from 'node:fs'
-import { dirname, join, relative, sep } from 'node:path'
+import { dirname, join, normalize, relative, sep } from 'node:path'
 import { test } from 'node:test'
-import { allowed } from './architecture-table.ts'
+import { allowed, brokerRooms } from './architecture-table.ts'
 import { circlesOf, importsOf } from './import-circles.ts'
 
 const source = join(import.meta.dirname, '..', 'src')
@@ -57,9 +57,48 @@ test('a forbidden import is found', () => {
   assert.deepEqual(violations(join('auth', 'x.ts'), "import net from 'node:net'").length, 1)
 })
 
+/** Imports within `broker/` that lead from a room to one that stands on it. */
+function climbs(path: string, text: string): string[] {
+  const storey = (parts: readonly string[]): number => {
+    if (parts.length < 3) return brokerRooms.length
+    return brokerRooms.indexOf(parts[1] ?? '')
+  }
+  const from = path.split(sep)
+  if (from[0] !== 'broker') return []
+  if (storey(from) === -1) return [`${path}: no such room; name it in ARCHITECTURE.md first`]
+  return importsOf(text).flatMap((one) => {
+    if (!one.from.startsWith('.')) return []
+    const target = normalize(join(dirname(path), one.from))
+    const to = target.split(sep)
+    return to[0] === 'broker' && storey(to) > storey(from) ? [`${path} imports ${target}`] : []
+  })
+}
+
+test('within the broker each room imports only those below it', () => {
+  const files = globSync('broker/**/*.ts', { cwd: source })
+  const found = files.flatMap((path) => climbs(path, readFileSync(join(source, path), 'utf8')))
+  assert.deepEqual(found, [])
+  for (const room of brokerRooms)
+    assert.ok(
+      files.some((path) => path.split(sep)[1] === room),
+      `${room} is empty`,
+    )
+})
+
+test('a way up within the broker is found', () => {
+  const inMessage = join('broker', 'message', 'x.ts')
+  assert.deepEqual(climbs(inMessage, "import type { a } from '../core/core.ts'"), [
+    `${inMessage} imports ${join('broker', 'core', 'core.ts')}`,
+  ])
+  assert.equal(climbs(inMessage, "import { a } from '../broker.ts'").length, 1)
+  assert.equal(climbs(join('broker', 'attic', 'x.ts'), '').length, 1)
+  assert.deepEqual(climbs(inMessage, "import { a } from '../turn/arena.ts'"), [])
+  assert.deepEqual(climbs(join('broker', 'x.ts'), "import { a } from './connect/connect.ts'"), [])
+})
+
 /** A namespace holds its sessions and its routes, a session its namespace, a route the sessions it leads to (ARCHITECTURE.md). */
 const namespaceAndSessions = ['memory-queue', 'namespace', 'router', 'session-table', 'session', 'shared-subscription']
-  .map((name) => join('broker', `${name}.ts`))
+  .map((name) => join('broker', 'namespace', `${name}.ts`))
   .sort()
 
 test('files do not need each other in circles, by their types neither, but for a namespace and its sessions', () => {

@@ -8,6 +8,11 @@ import { encodeAcknowledgement } from '../mqtt/publish-encoder.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
 import type { Cancel } from '../ports/clock.ts'
 import type { Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+import type { Unconnected, WaitingPeer } from './bounds/unconnected.ts'
+import { startConnect } from './connect/connect.ts'
+import { refuseUnreadable } from './connect/connect-refusal.ts'
+import { dispatch } from './dispatch.ts'
+import { Outbox, type OutboxOwner } from './message/outbox.ts'
 import {
   type CloseCause,
   clientError,
@@ -17,19 +22,14 @@ import {
   serverError,
   sessionOverflow,
   storeUnavailable,
-} from './close-cause.ts'
-import { startConnect } from './connect.ts'
-import { refuseUnreadable } from './connect-refusal.ts'
-import { dispatch } from './dispatch.ts'
-import type { IncomingPublish } from './incoming-publish.ts'
-import type { Namespace } from './namespace.ts'
-import { Outbox, type OutboxOwner } from './outbox.ts'
-import type { Exchange, Peer } from './peer.ts'
-import type { Services } from './services.ts'
-import type { OnlineSession } from './session.ts'
-import { type TimerWheel, WheelEntry } from './timers.ts'
-import type { Resumable } from './turn.ts'
-import type { Unconnected, WaitingPeer } from './unconnected.ts'
+} from './namespace/close-cause.ts'
+import type { Namespace } from './namespace/namespace.ts'
+import type { OnlineSession } from './namespace/session.ts'
+import type { IncomingPublish } from './packets/incoming-publish.ts'
+import type { Exchange, Peer } from './packets/peer.ts'
+import type { Services } from './packets/services.ts'
+import { type TimerWheel, WheelEntry } from './turn/timers.ts'
+import type { Resumable } from './turn/turn.ts'
 
 export type Phase =
   | { readonly name: 'awaitingConnect' }

@@ -2,13 +2,13 @@ import { packetIdentifierOf, readAcknowledgement, reasonCodeOf } from '../mqtt/a
 import { decodePacket } from '../mqtt/decode.ts'
 import type { AcknowledgementPacket, Packet } from '../mqtt/packet.ts'
 import { ReasonCode } from '../mqtt/reason-code.ts'
-import { clientError, packetFailure } from './close-cause.ts'
-import { onDisconnect } from './disconnect.ts'
-import type { IncomingPublish } from './incoming-publish.ts'
-import type { Peer } from './peer.ts'
-import { onAuth } from './reauthenticate.ts'
-import type { OnlineSession } from './session.ts'
-import { onSubscribe, onUnsubscribe } from './subscribe.ts'
+import { onAuth } from './connect/reauthenticate.ts'
+import { clientError, packetFailure } from './namespace/close-cause.ts'
+import type { OnlineSession } from './namespace/session.ts'
+import { onDisconnect } from './packets/disconnect.ts'
+import type { IncomingPublish } from './packets/incoming-publish.ts'
+import type { Peer } from './packets/peer.ts'
+import { onSubscribe, onUnsubscribe } from './packets/subscribe.ts'
 
 /** What a connected peer sent, PUBLISH excepted. */
 export function dispatch(

@@ -1,10 +1,10 @@
 import type { NamespaceId } from '../ports/identity.ts'
 import type { Stop } from '../ports/stop.ts'
-import { takenOver } from './close-cause.ts'
-import type { Core } from './core.ts'
-import { SessionEntry } from './session-table.ts'
-import { parseStored } from './subscribe.ts'
-import type { Subscription } from './subscription.ts'
+import type { Core } from './core/core.ts'
+import { takenOver } from './namespace/close-cause.ts'
+import { SessionEntry } from './namespace/session-table.ts'
+import type { Subscription } from './namespace/subscription.ts'
+import { parseStored } from './packets/subscribe.ts'
 
 /** What the store and the other nodes tell: routes of stored sessions, retained topics, takeovers. */
 export function followStore(core: Core): Stop {

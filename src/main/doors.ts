@@ -1,5 +1,5 @@
 import type { Broker } from '../broker/broker.ts'
-import { namespaceOfHost } from '../broker/namespaces.ts'
+import { namespaceOfHost } from '../broker/core/namespaces.ts'
 import type { Config, SettingName } from '../config.ts'
 import type { AcceptLimiter } from '../listeners/accept-limiter.ts'
 import type { DoorOptions, Listening } from '../listeners/front.ts'

@@ -58,7 +58,7 @@ export interface Commit {
    * time: another commit under a known id is a bug, not a repeat.
    */
   readonly opId: string
-  /** Stored messages of the broker (`broker/stored-message.ts`): version-neutral, versioned, self-describing. */
+  /** Stored messages of the broker (`broker/message/stored-message.ts`): version-neutral, versioned, self-describing. */
   readonly bodies: readonly Uint8Array[]
   readonly appends: readonly Append[]
   readonly retain: readonly RetainChange[]

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { existsSync, globSync, readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { allowed } from '../architecture-table.ts'
+import { allowed, brokerRooms } from '../architecture-table.ts'
 
 const root = join(import.meta.dirname, '..', '..')
 const page = readFileSync(join(root, 'ARCHITECTURE.md'), 'utf8')
@@ -35,6 +35,11 @@ test('its table of imports is the one that the build holds to', () => {
   const sorted = (table: Readonly<Record<string, readonly string[]>>) =>
     Object.fromEntries(Object.entries(table).map(([room, imports]) => [room, [...imports].sort()]))
   assert.deepEqual(sorted(written), sorted(held))
+})
+
+test('the rooms of the broker stand there in the order that the build holds to', () => {
+  const drawn = [...page.matchAll(/^\| `broker\/(\w+)\/` \|/gm)].map(([, name]) => name)
+  assert.deepEqual(drawn, [...brokerRooms])
 })
 
 test('the files that it names are there', () => {

@@ -21,7 +21,7 @@ test('docs/authentication.md says at which step each code comes, and names no co
 })
 
 test('its steps are called what records call them', () => {
-  const sources = globSync('src/{auth,broker}/*.ts', { cwd: root }).map((file) =>
+  const sources = globSync('src/{auth,broker}/**/*.ts', { cwd: root }).map((file) =>
     readFileSync(join(root, file), 'utf8'),
   )
   const steps = [...page.matchAll(/^\| `(\w+)` \|/gm)].map(([, step = '']) => step)

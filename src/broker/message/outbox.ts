@@ -1,0 +1,358 @@
+import { patchPacketIdentifier } from '../../mqtt/publish-encoder.ts'
+import type { Transport } from '../../ports/transport.ts'
+import type { Arena, ArenaPool } from '../turn/arena.ts'
+import type { Turn, TurnOutbox } from '../turn/turn.ts'
+import type { KeptMessage } from './kept-message.ts'
+
+/** Ranges up to this many bytes together are copied into one block: one buffer is cheaper than many (bench: QoS 1). */
+const coalesceBytes = 128 << 10
+/** A burst is handed over before the turn ends, so that a turn's memory stays bounded. */
+const earlyFlushBytes = 512 << 10
+/** What a subscriber that keeps up may have waiting, as a multiple of the bound for one that does not. */
+const burstFactor = 8
+const smallestBacklogBlock = 16 << 10
+
+export interface OutboxOwner {
+  /** Everything that was written has been taken. */
+  onOutboxDrained(): void
+  /** The arenas that this peer pins are needed: it has to go. */
+  onOutboxOverrun(): void
+}
+
+/**
+ * What one connection is about to be sent: byte ranges in arenas, in order, extended when contiguous, handed over as one
+ * write at the end of the turn. A range that the transport cannot take by the end of the turn after its own moves into
+ * the connection's own bounded memory, so that a slow peer pins no arena.
+ */
+export class Outbox implements TurnOutbox {
+  readonly #turn: Turn
+  readonly #transport: Transport
+  readonly #owner: OutboxOwner
+  #boundBytes: number
+
+  #arenas: (Arena | null)[] = []
+  /** Four per range: start, end, offset of the Packet Identifier to write (0: none), the identifier. */
+  #numbers: number[] = []
+  #count = 0
+  /** Turn of the oldest range. */
+  #since = 0
+  #isDirty = false
+
+  #backlog: Uint8Array[] = []
+  /** Free bytes at the end of the last backlog block. */
+  #backlogFree = 0
+
+  /** The transport has not taken the last write yet; `#held` stays pinned until it has. */
+  #busy = false
+  #busySince = 0
+  #held: (Arena | null)[] = []
+  #heldCount = 0
+  #ended = false
+
+  /** Ranges, backlog and what the transport holds. */
+  #waitingBytes = 0
+  #inTransportBytes = 0
+
+  constructor(turn: Turn, transport: Transport, owner: OutboxOwner, boundBytes: number) {
+    this.#turn = turn
+    this.#transport = transport
+    this.#owner = owner
+    this.#boundBytes = boundBytes
+    turn.outboxes.add(this)
+  }
+
+  setBound(bytes: number): void {
+    this.#boundBytes = bytes
+  }
+
+  get waitingBytes(): number {
+    return this.#waitingBytes
+  }
+
+  /** True when nothing is queued, copied or in the transport. */
+  get isEmpty(): boolean {
+    return this.#waitingBytes === 0
+  }
+
+  /** May a message of this size be appended? A peer that keeps up may burst above its bound within a turn. */
+  accepts(size: number): boolean {
+    const after = this.#waitingBytes + size
+    if (after <= this.#boundBytes) return !this.#ended
+    if (this.#ended || this.isSlow) return false
+    return after <= this.#boundBytes * burstFactor
+  }
+
+  /** True above the bound: time to stop reading what makes us answer. */
+  get isOverBound(): boolean {
+    return this.#waitingBytes > this.#boundBytes
+  }
+
+  /** The transport has not taken in a whole turn what was written. */
+  get isSlow(): boolean {
+    return this.#busy && this.#turn.number > this.#busySince + 1
+  }
+
+  append(arena: Arena, start: number, end: number): void {
+    if (this.#ended) return
+    this.#waitingBytes += end - start
+    const last = this.#count - 1
+    if (last >= 0 && this.#arenas[last] === arena) {
+      const at = last << 2
+      if (this.#numbers[at + 1] === start && this.#numbers[at + 2] === 0) {
+        this.#numbers[at + 1] = end
+        return
+      }
+    }
+    this.#push(arena, start, end, 0, 0)
+  }
+
+  /** A range that others share: `identifier` is written at `at` in this peer's copy only. */
+  appendPatched(arena: Arena, start: number, end: number, at: number, identifier: number): void {
+    if (this.#ended) return
+    this.#waitingBytes += end - start
+    this.#push(arena, start, end, at, identifier)
+  }
+
+  /** Bytes of any origin; copied. */
+  send(bytes: Uint8Array, pool: ArenaPool = this.#turn.acknowledgements): void {
+    const arena = pool.reserve(bytes.length)
+    const start = arena.used
+    arena.bytes.set(bytes, start)
+    arena.used = start + bytes.length
+    this.append(arena, start, arena.used)
+  }
+
+  /** A copy of what waited in a queue, with what is this peer's own. @param expirySeconds written where there is an expiry */
+  sendWaiting(
+    { frame, identifierAt, expiryAt }: Pick<KeptMessage, 'frame' | 'identifierAt' | 'expiryAt'>,
+    identifier: number,
+    expirySeconds: number,
+  ): void {
+    const arena = this.#turn.acknowledgements.reserve(frame.length)
+    const start = arena.used
+    arena.bytes.set(frame, start)
+    patchPacketIdentifier(arena.bytes, start + identifierAt, identifier)
+    if (expiryAt > 0) arena.bytes.writeUInt32BE(expirySeconds, start + expiryAt)
+    arena.used = start + frame.length
+    this.append(arena, start, arena.used)
+  }
+
+  #push(arena: Arena, start: number, end: number, patchAt: number, identifier: number): void {
+    const at = this.#count << 2
+    this.#arenas[this.#count++] = arena
+    const numbers = this.#numbers
+    numbers[at] = start
+    numbers[at + 1] = end
+    numbers[at + 2] = patchAt
+    numbers[at + 3] = identifier
+    arena.pins++
+    if (!this.#isDirty) {
+      this.#isDirty = true
+      this.#since = this.#turn.number
+      this.#turn.dirty(this)
+    } else if (this.#count === 1) {
+      this.#since = this.#turn.number
+    }
+    if (!this.#busy && this.#waitingBytes > earlyFlushBytes) this.#flush()
+  }
+
+  /** Called by the turn when this outbox was marked dirty in it. */
+  endOfTurn(): void {
+    this.#isDirty = false
+    if (this.#ended) return
+    if (!this.#busy) {
+      this.#flush()
+      return
+    }
+    if (this.#count === 0) return
+    if (this.#turn.number > this.#since) {
+      this.#moveToBacklog()
+    } else {
+      this.#isDirty = true
+      this.#turn.dirty(this)
+    }
+  }
+
+  /** Hands over at once what is there; for the last words of a connection. */
+  flushNow(): void {
+    if (this.#ended) return
+    if (!this.#busy) {
+      this.#flush()
+      return
+    }
+    // Over TLS every write is under way until the next turn, so a peer that was just sent something still hears why it
+    // has to go. One that takes nothing does not: its backlog is dropped.
+    if (this.isSlow) return
+    if (this.#count > 0) this.#moveToBacklog()
+    if (this.#backlog.length === 0) return
+    const ranges = this.#backlog
+    this.#backlog = []
+    this.#backlogFree = 0
+    this.#transport.write(ranges)
+  }
+
+  /** The transport took everything. */
+  drained(): void {
+    if (!this.#busy) return
+    this.#release()
+    if (this.#ended) return
+    if (this.#count > 0 || this.#backlog.length > 0) this.#markDirty()
+    this.#owner.onOutboxDrained()
+  }
+
+  /**
+   * Nothing more is sent: what waits here is dropped. What the transport holds stays pinned until `drained` or `gone`,
+   * else it would send somebody else's bytes.
+   */
+  end(): void {
+    if (this.#ended) return
+    this.#ended = true
+    for (let i = 0; i < this.#count; i++) this.#unpin(i)
+    this.#count = 0
+    this.#backlog = []
+    this.#waitingBytes = this.#inTransportBytes
+  }
+
+  /** The transport is over. Whether it still sends what it held nobody says, so that memory is given up. */
+  gone(): void {
+    this.end()
+    this.#turn.outboxes.delete(this)
+    if (!this.#busy) return
+    for (let i = 0; i < this.#heldCount; i++) (this.#held[i] as Arena).isTainted = true
+    this.#release()
+  }
+
+  holds(arena: Arena): boolean {
+    return this.#held.includes(arena) || this.#arenas.includes(arena)
+  }
+
+  overrun(): void {
+    this.#owner.onOutboxOverrun()
+  }
+
+  #markDirty(): void {
+    if (this.#isDirty) return
+    this.#isDirty = true
+    this.#turn.dirty(this)
+  }
+
+  #unpin(index: number): void {
+    const arena = this.#arenas[index]
+    if (arena != null) arena.pins--
+    this.#arenas[index] = null
+  }
+
+  #release(): void {
+    const held = this.#held
+    for (let i = 0; i < this.#heldCount; i++) {
+      ;(held[i] as Arena).pins--
+      held[i] = null
+    }
+    this.#heldCount = 0
+    this.#busy = false
+    this.#waitingBytes -= this.#inTransportBytes
+    this.#inTransportBytes = 0
+  }
+
+  #flush(): void {
+    const count = this.#count
+    if (count === 0 && this.#backlog.length === 0) return
+    const numbers = this.#numbers
+    const written = this.#waitingBytes
+    let ranges: Uint8Array[]
+    if (count === 1 && this.#backlog.length === 0 && numbers[2] === 0) {
+      ranges = [(this.#arenas[0] as Arena).bytes.subarray(numbers[0], numbers[1])]
+    } else {
+      let total = 0
+      for (let i = 0, at = 0; i < count; i++, at += 4) total += (numbers[at + 1] as number) - (numbers[at] as number)
+      ranges = this.#backlog
+      this.#backlog = []
+      this.#backlogFree = 0
+      if (count > 0 && total <= coalesceBytes) ranges.push(this.#coalesce(total))
+      else for (let i = 0; i < count; i++) ranges.push(this.#rangeAt(i))
+    }
+    this.#transport.write(ranges)
+    if (this.#ended) return
+    if (this.#transport.pendingBytes === 0) {
+      for (let i = 0; i < this.#count; i++) this.#unpin(i)
+      this.#count = 0
+      this.#waitingBytes -= written
+      // Who stopped because too much waited goes on.
+      if (written > this.#boundBytes) this.#owner.onOutboxDrained()
+      return
+    }
+    // The two lists change places: what the transport holds, and what gathers meanwhile (bench: one message at a time).
+    const emptied = this.#held
+    this.#held = this.#arenas
+    this.#heldCount = this.#count
+    this.#arenas = emptied
+    this.#count = 0
+    this.#busy = true
+    this.#busySince = this.#turn.number
+    this.#inTransportBytes = written
+  }
+
+  #rangeAt(index: number): Uint8Array {
+    const at = index << 2
+    const start = this.#numbers[at] as number
+    const range = (this.#arenas[index] as Arena).bytes.subarray(start, this.#numbers[at + 1])
+    const patchAt = this.#numbers[at + 2] as number
+    if (patchAt === 0) return range
+    const own = Buffer.from(range)
+    own.writeUInt16BE(this.#numbers[at + 3] as number, patchAt - start)
+    return own
+  }
+
+  /** Copies all ranges into one block of the current arena; from then on only that block is pinned. */
+  #coalesce(total: number): Uint8Array {
+    const block = this.#turn.arenas.reserve(total)
+    const start = block.used
+    block.used = start + total
+    this.#copyTo(block.bytes, start)
+    block.pins++
+    this.#arenas[0] = block
+    this.#count = 1
+    return block.bytes.subarray(start, start + total)
+  }
+
+  /** Copies and unpins all ranges; the count is left at zero. */
+  #copyTo(target: Buffer, start: number): void {
+    const numbers = this.#numbers
+    let to = start
+    for (let i = 0, at = 0; i < this.#count; i++, at += 4) {
+      const from = numbers[at] as number
+      const end = numbers[at + 1] as number
+      const arena = this.#arenas[i] as Arena
+      arena.bytes.copy(target, to, from, end)
+      const patchAt = numbers[at + 2] as number
+      if (patchAt !== 0) {
+        const identifier = numbers[at + 3] as number
+        target[to + patchAt - from] = identifier >> 8
+        target[to + patchAt - from + 1] = identifier & 0xff
+      }
+      to += end - from
+      this.#unpin(i)
+    }
+    this.#count = 0
+  }
+
+  #moveToBacklog(): void {
+    let total = 0
+    for (let i = 0, at = 0; i < this.#count; i++, at += 4) {
+      total += (this.#numbers[at + 1] as number) - (this.#numbers[at] as number)
+    }
+    const last = this.#backlog[this.#backlog.length - 1]
+    if (last !== undefined && this.#backlogFree >= total) {
+      const block = Buffer.from(last.buffer, last.byteOffset, last.length + total)
+      this.#copyTo(block, last.length)
+      this.#backlog[this.#backlog.length - 1] = block
+      this.#backlogFree -= total
+      return
+    }
+    const size = Math.max(total, smallestBacklogBlock)
+    const block = Buffer.allocUnsafeSlow(size)
+    this.#copyTo(block, 0)
+    this.#backlog.push(block.subarray(0, total))
+    this.#backlogFree = size - total
+  }
+}
