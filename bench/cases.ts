@@ -1,3 +1,4 @@
+import type { DeviceKind } from './certificates.ts'
 import type { ConnectsJob, IdleJob, TrafficJob } from './load/job.ts'
 
 /** A job without what is only known when a broker runs, or what the command line decides. */
@@ -11,10 +12,12 @@ export interface Case {
   /** One line for the table. */
   readonly title: string
   readonly transport: 'tcp' | 'tls'
-  readonly deviceCa: 'p256' | 'rsa'
+  readonly devices: DeviceKind
   /** What the devices' right to `bench/` rests on; `many`: 50 topic templates by way of 10 client groups. */
   readonly rights: 'one' | 'many'
   readonly job: CaseJob
+  /** Measured beside it, of our own broker: the same without what the case is about. */
+  readonly without?: { readonly rights: Case['rights']; readonly job: CaseJob }
   /** Peers that do the same work; the others are left out. */
   readonly peers: readonly PeerName[]
 }
@@ -50,7 +53,7 @@ function traffic(name: string, transport: 'tcp' | 'tls', title: string, override
   const job = { ...still, ...overrides }
   const words = [transport === 'tcp' ? 'TCP' : 'TLS 1.3', `QoS ${job.qos}`, title]
   if (job.payloadBytes !== 64) words.push(`${job.payloadBytes} B`)
-  return { name, title: words.join(', '), transport, deviceCa: 'p256', rights: 'one', job, peers: brokers }
+  return { name, title: words.join(', '), transport, devices: 'p256', rights: 'one', job, peers: brokers }
 }
 
 function shaped(transport: 'tcp' | 'tls', shape: keyof typeof shapes, qos: 0 | 1, payloadBytes = 64): Case {
@@ -75,20 +78,22 @@ const oneAtATime: Case[] = each(['tcp', 'tls'] as const, (transport) =>
   ]),
 )
 
-/** Where the broker has an API for it, 50 client resources a second are written as well: ours does more than the peers. */
-const churn: Overrides = { churnPerSecond: 50, resourcesPerSecond: 50 }
+/**
+ * Where the broker has an API for it, 50 client resources a second are written as well: ours does more than the peers. Ours
+ * without the churn stands beside it.
+ */
+function churned(transport: 'tcp' | 'tls', shape: 'pairs' | 'fan-out'): Case {
+  const { title, ...pattern } = shapes[shape]
+  const words = `${title}, 50 clients/s come and go, 50 client resources/s are written`
+  const overrides = { ...pattern, churnPerSecond: 50, resourcesPerSecond: 50 }
+  const without = { rights: 'one', job: { ...still, ...pattern } } as const
+  return { ...traffic(`${transport}-${shape}-qos0-churn`, transport, words, overrides), without }
+}
 
 const special: Case[] = [
-  traffic('tcp-pairs-qos0-v5', 'tcp', '100 pairs, MQTT 5', { version: 5 }),
-  traffic('tcp-pairs-qos0-churn', 'tcp', '100 pairs, 50 clients/s come and go', churn),
-  ...(['tcp', 'tls'] as const).map((transport) =>
-    traffic(`${transport}-fan-out-qos0-churn`, transport, 'fan-out 1 → 200, 50 clients/s come and go', {
-      pattern: 'fan-out',
-      publishers: 1,
-      subscribers: 200,
-      ...churn,
-    }),
-  ),
+  // aedes has no MQTT 5.
+  { ...traffic('tcp-pairs-qos0-v5', 'tcp', '100 pairs, MQTT 5', { version: 5 }), peers: ['mosquitto', 'FlashMQ'] },
+  ...each(['tcp', 'tls'] as const, (transport) => [churned(transport, 'pairs'), churned(transport, 'fan-out')]),
   traffic('tcp-pairs-qos0-filters', 'tcp', '100 pairs, 100,000 other wildcard filters', { otherFilters: 100_000 }),
   traffic('tcp-latency-qos1', 'tcp', '100 pairs, 10,000 messages/s on schedule', {
     qos: 1,
@@ -102,7 +107,7 @@ const special: Case[] = [
     messagesPerSecond: 5_000,
     measureLatency: true,
   }),
-  // Each broker at half of its own saturation in the same run.
+  // Each broker at half of what it takes with one message of each publisher under way.
   ...(['tcp', 'tls'] as const).map((transport) =>
     traffic(`${transport}-latency-qos1-half`, transport, '100 pairs at half load', {
       qos: 1,
@@ -111,10 +116,11 @@ const special: Case[] = [
       measureLatency: true,
     }),
   ),
-  // Only ours has rights; read beside tcp-pairs-qos0 of the same run.
+  // Only ours has rights.
   {
     ...traffic('tcp-pairs-qos0-rights', 'tcp', '100 pairs, 50 topic templates and 10 client groups', {}),
     rights: 'many',
+    without: { rights: 'one', job: still },
     peers: [],
   },
   // The peers keep such sessions in memory, so the same work cannot be asked of them.
@@ -128,34 +134,20 @@ const storm: Open<ConnectsJob> = { kind: 'connects', version: 4, concurrency: 8 
 
 const connections: Case[] = [
   {
-    name: 'mtls-connect',
-    title: 'mutual TLS 1.3 connect, P-256 leaf under the CA',
-    transport: 'tls',
-    deviceCa: 'p256',
-    rights: 'one',
-    job: storm,
-    peers: [...brokers, 'bare Node server'],
+    ...{ name: 'mtls-connect', title: 'mutual TLS 1.3 connect, P-256 leaf and intermediate', transport: 'tls' },
+    ...{ devices: 'p256-intermediate', rights: 'one', job: storm, peers: [...brokers, 'bare Node server'] },
   },
   {
-    name: 'mtls-connect-rsa',
-    title: 'mutual TLS 1.3 connect, RSA-2048 leaf and intermediate',
-    transport: 'tls',
-    deviceCa: 'rsa',
-    rights: 'one',
-    job: storm,
-    peers: [...brokers, 'bare Node server'],
+    ...{ name: 'mtls-connect-rsa', title: 'mutual TLS 1.3 connect, RSA-2048 leaf and intermediate', transport: 'tls' },
+    ...{ devices: 'rsa-intermediate', rights: 'one', job: storm, peers: brokers },
   },
   {
-    name: 'mtls-idle',
-    title: 'resident memory per idle mutual TLS connection',
-    transport: 'tls',
-    deviceCa: 'p256',
-    rights: 'one',
+    ...{ name: 'mtls-idle', title: 'resident memory per idle mutual TLS connection', transport: 'tls' },
+    ...{ devices: 'p256', rights: 'one', peers: [...brokers, 'bare Node server'] },
     job: {
       ...{ kind: 'idle', version: 4, connections: 5_000, settleMs: 2_000 },
       ...{ passingConnections: 5_000, warmupConnections: 200 },
     },
-    peers: [...brokers, 'bare Node server'],
   },
 ]
 

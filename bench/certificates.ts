@@ -1,19 +1,23 @@
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Identity } from './load/job.ts'
+
+/** P-256 directly under the CA; P-256 and RSA-2048 under an intermediate, which they send along. */
+export type DeviceKind = 'p256' | 'p256-intermediate' | 'rsa-intermediate'
+
+export interface Devices {
+  /** The registered one, at the top. */
+  readonly caCertificate: string
+  readonly identities: readonly Identity[]
+}
 
 /** What a run needs of X.509, made by openssl when the run begins and thrown away with its folder. */
 export interface Material {
   readonly serverName: string
-  readonly caCertificate: string
   readonly serverCertificate: string
   readonly serverKey: string
-  /** Devices whose P-256 certificate stands directly under the CA. */
-  readonly devices: readonly Identity[]
-  /** Devices with RSA-2048 keys under an RSA intermediate, which they send along. */
-  readonly rsaDevices: readonly Identity[]
-  readonly rsaCaCertificate: string
+  readonly devices: Readonly<Record<DeviceKind, Devices>>
 }
 
 const configuration = `
@@ -50,7 +54,8 @@ interface Signer {
   readonly key: string
 }
 
-export function makeMaterial(folder: string, deviceCount = 64, rsaDeviceCount = 16): Material {
+/** @param count devices of each kind */
+export function makeMaterial(folder: string, count = 64): Material {
   mkdirSync(folder, { recursive: true })
   const config = join(folder, 'openssl.cnf')
   writeFileSync(config, configuration)
@@ -70,43 +75,40 @@ export function makeMaterial(folder: string, deviceCount = 64, rsaDeviceCount = 
   const p256 = ['EC', '-pkeyopt', 'ec_paramgen_curve:P-256']
   const rsa2048 = ['RSA', '-pkeyopt', 'rsa_keygen_bits:2048']
 
-  const caKey = makeKey('ca.key', ...p256)
-  const ca = { key: caKey, certificate: certify('ca.pem', 'bench CA', 'ca', caKey, null) }
+  const authority = (name: string, key: readonly string[]): Signer => {
+    const keyFile = makeKey(`${name}.key`, ...key)
+    return { key: keyFile, certificate: certify(`${name}.pem`, `bench ${name}`, 'ca', keyFile, null) }
+  }
+  /** One key serves all devices of a kind: what costs a broker is the certificate and the proof, not whose key it is. */
+  const devicesOf = (kind: string, key: readonly string[], ca: Signer, above: Signer | null): Devices => {
+    const deviceKey = makeKey(`${kind}.key`, ...key)
+    const identities = Array.from({ length: count }, (_, i) => {
+      const name = `${kind}-${String(i).padStart(3, '0')}`
+      const certificateFile = certify(`${name}.pem`, name, 'device', deviceKey, above ?? ca)
+      if (above !== null) appendFileSync(certificateFile, readFileSync(above.certificate))
+      return { name, keyFile: deviceKey, certificateFile }
+    })
+    return { caCertificate: ca.certificate, identities }
+  }
+  const intermediate = (name: string, key: readonly string[], ca: Signer): Signer => {
+    const keyFile = makeKey(`${name}.key`, ...key)
+    return { key: keyFile, certificate: certify(`${name}.pem`, `bench ${name}`, 'intermediate', keyFile, ca) }
+  }
+
+  const ca = authority('ca', p256)
+  const rsaCa = authority('rsa-ca', rsa2048)
   const serverKey = makeKey('server.key', ...p256)
   const serverCertificate = certify('server.pem', 'localhost', 'server', serverKey, ca)
-
-  // One key serves all devices of a kind: what costs a broker is the certificate and the proof, not whose key it is.
-  const deviceKey = makeKey('device.key', ...p256)
-  const devices = identities(deviceCount, 'device', (name) => ({
-    name,
-    keyFile: deviceKey,
-    certificateFile: certify(`${name}.pem`, name, 'device', deviceKey, ca),
-  }))
-
-  const rsaCaKey = makeKey('rsa-ca.key', ...rsa2048)
-  const rsaCa = { key: rsaCaKey, certificate: certify('rsa-ca.pem', 'bench RSA CA', 'ca', rsaCaKey, null) }
-  const middleKey = makeKey('rsa-middle.key', ...rsa2048)
-  const middle = {
-    key: middleKey,
-    certificate: certify('rsa-middle.pem', 'bench RSA intermediate', 'intermediate', middleKey, rsaCa),
-  }
-  const rsaKey = makeKey('rsa-device.key', ...rsa2048)
-  const rsaDevices = identities(rsaDeviceCount, 'rsa-device', (name) => {
-    const certificateFile = certify(`${name}.pem`, name, 'device', rsaKey, middle)
-    writeFileSync(certificateFile, readFileSync(certificateFile, 'utf8') + readFileSync(middle.certificate, 'utf8'))
-    return { name, keyFile: rsaKey, certificateFile }
-  })
+  const middle = intermediate('middle', p256, ca)
+  const rsaMiddle = intermediate('rsa-middle', rsa2048, rsaCa)
   return {
     serverName: 'localhost',
-    caCertificate: ca.certificate,
     serverCertificate,
     serverKey,
-    devices,
-    rsaDevices,
-    rsaCaCertificate: rsaCa.certificate,
+    devices: {
+      p256: devicesOf('device', p256, ca, null),
+      'p256-intermediate': devicesOf('chained', p256, ca, middle),
+      'rsa-intermediate': devicesOf('rsa-device', rsa2048, rsaCa, rsaMiddle),
+    },
   }
-}
-
-function identities(count: number, prefix: string, make: (name: string) => Identity): Identity[] {
-  return Array.from({ length: count }, (_, index) => make(`${prefix}-${String(index).padStart(3, '0')}`))
 }

@@ -33,14 +33,18 @@ export async function measureDurable(plan: RunPlan, driver: Driver, repeats: num
 export function renderDurable(rounds: readonly DurableRound[]): string {
   const store = median(rounds.map((round) => round.store))
   const endToEnd = median(rounds.map((round) => round.endToEnd))
-  const ratio = median(rounds.map((round) => round.endToEnd / round.store))
+  const { toStore } = durableFigures(rounds)
   return [
     '| durable QoS 1, per CPU second | messages |',
     '| --- | --- |',
     `| store alone: body and reference, one queue each | ${Math.round(store)} |`,
     `| end to end (${durableCase}) | ${Math.round(endToEnd)} |`,
-    `| end to end to store, median of the rounds | ${ratio.toFixed(2)} |`,
+    `| end to end to store, median of the rounds | ${toStore.toFixed(2)} |`,
   ].join('\n')
+}
+
+export function durableFigures(rounds: readonly DurableRound[]): { readonly toStore: number } {
+  return { toStore: median(rounds.map((round) => round.endToEnd / round.store)) }
 }
 
 function describeRound({ store, endToEnd }: DurableRound): string {

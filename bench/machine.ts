@@ -5,25 +5,13 @@ import { createServer } from 'node:net'
 import { cpus, release, totalmem } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-export interface Machine {
-  readonly cpu: string
-  readonly cores: number
-  readonly memoryGiB: number
-  readonly kernel: string
-  readonly node: string
-  readonly openssl: string
-}
-
-/** What a reader needs to judge a figure; no host name, no path. */
-export function describeMachine(): Machine {
-  return {
-    cpu: cpus()[0]?.model.trim() ?? 'unknown',
-    cores: cpus().length,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    node: process.versions.node,
-    openssl: process.versions.openssl,
-  }
+/** What a reader needs to judge a figure, on one line; no host name, no path. */
+export function describeMachine(): string {
+  const { node, openssl } = process.versions
+  const memory = `${Math.round(totalmem() / 2 ** 30)} GiB`
+  const hardware = [cpus()[0]?.model.trim() ?? 'unknown', `${cpus().length} cores`, memory].join(', ')
+  const { note } = planPinning()
+  return `${hardware}; Linux ${release()}; Node ${node} (OpenSSL ${openssl}); ${note ?? 'broker on one core, load on another'}`
 }
 
 export interface Pinning {
@@ -40,12 +28,17 @@ export function planPinning(): Pinning {
   const nothing = (note: string): Pinning => ({ broker: [], load: [], brokerCore: null, loadCore: null, note })
   if (process.platform !== 'linux') return nothing('not pinned: only done on Linux')
   if (spawnSync('taskset', ['--version'], { stdio: 'ignore' }).status !== 0) return nothing('not pinned: no taskset')
-  const list = /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
-  const cores = parseCpuList(list)
+  const cores = parseCpuList(allowedCores())
   if (cores.length < 2) return nothing('not pinned: one core only')
   const pin = (core: number) => ['taskset', '-c', String(core)]
   const [brokerCore, loadCore] = [cores[0]!, cores.at(-1)!]
   return { broker: pin(brokerCore), load: pin(loadCore), brokerCore, loadCore, note: null }
+}
+
+/** As the kernel writes it; empty where it does not. */
+export function allowedCores(): string {
+  if (process.platform !== 'linux') return ''
+  return /^Cpus_allowed_list:\s+(\S+)$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? ''
 }
 
 /** One bench at a time on a machine: two would measure each other. Waits for the other one; held until we end. */

@@ -33,8 +33,9 @@ export interface ScaleSizes {
   readonly clients: number
   /** Clients of one transaction of the import. */
   readonly slice: number
-  /** Clients of the namespace that decisions are compared with. */
+  /** Clients of the namespace that decisions and connects are compared with, and of one between the two. */
   readonly small: number
+  readonly middle: number
   /** Clients of the one deployment whose gaps are measured. */
   readonly deployment: number
   readonly sessions: number
@@ -45,6 +46,7 @@ export const scaleSizes: ScaleSizes = {
   clients: 1_000_000,
   slice: 1_000,
   small: 1_000,
+  middle: 100_000,
   deployment: 40_000,
   sessions: 5_000,
   connects: { rounds: 3, warmUp: 3_000, measured: 5_000 },
@@ -52,11 +54,17 @@ export const scaleSizes: ScaleSizes = {
 
 type Row = readonly [what: string, value: string]
 
+export interface ScaleResult {
+  readonly rows: readonly Row[]
+  /** Connects per second of processor time with all clients, to those with few. */
+  readonly figures: { readonly connectsToSmall: number }
+}
+
 const decisionsPerRound = 2_000
 const rounds = 9
 const requests = 200
 
-export async function measureRegistryScale(sizes: ScaleSizes): Promise<readonly Row[]> {
+export async function measureRegistryScale(sizes: ScaleSizes): Promise<ScaleResult> {
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-scale-'))
   const rows: Row[] = []
   const add = (what: string, value: string): void => {
@@ -67,6 +75,7 @@ export async function measureRegistryScale(sizes: ScaleSizes): Promise<readonly 
     let server = await Server.start(folder)
     try {
       await importFleet(server, 'small', sizes.small, sizes.slice)
+      await importFleet(server, 'middle', sizes.middle, sizes.slice)
       await server.beats()
       const seconds = await importFleet(server, 'large', sizes.clients, sizes.slice)
       add(
@@ -79,10 +88,11 @@ export async function measureRegistryScale(sizes: ScaleSizes): Promise<readonly 
       await server.stop()
     }
     for (const [what, value] of await decisions(join(folder, 'data'), sizes)) add(what, value)
-    const { small, large } = await connectRates(folder, { small: sizes.small, large: sizes.clients }, sizes.connects)
+    const counts = { small: sizes.small, middle: sizes.middle, large: sizes.clients }
+    const { small, middle, large } = await connectRates(folder, counts, sizes.connects)
     add(
-      `whole mutual TLS connects per second of processor time with ${sizes.small} / ${sizes.clients} clients`,
-      `${small.toFixed(0)} / ${large.toFixed(0)}, ratio ${(large / small).toFixed(2)}`,
+      `whole mutual TLS connects per second of processor time with ${Object.values(counts).join(' / ')} clients`,
+      `${[small, middle, large].map((rate) => rate.toFixed(0)).join(' / ')}, ratio ${(large / small).toFixed(2)}`,
     )
     const begun = performance.now()
     server = await Server.start(folder)
@@ -95,13 +105,13 @@ export async function measureRegistryScale(sizes: ScaleSizes): Promise<readonly 
     } finally {
       await server.stop()
     }
+    return { rows, figures: { connectsToSmall: large / small } }
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }
-  return rows
 }
 
-export function renderRegistryScale(rows: readonly Row[]): string {
+export function renderRegistryScale({ rows }: ScaleResult): string {
   return ['| what | |', '| --- | ---: |', ...rows.map(([what, value]) => `| ${what} | ${value} |`)].join('\n')
 }
 
@@ -114,7 +124,7 @@ function beatsText({ longestCpuMs, longestWallMs, over20 }: Beats): string {
 }
 
 /** In this process, on the store that the server wrote. */
-async function decisions(directory: string, { clients, small }: ScaleSizes): Promise<readonly Row[]> {
+async function decisions(directory: string, { clients, middle, small }: ScaleSizes): Promise<readonly Row[]> {
   const clock = nodeClock()
   const engine = openEmbedded({ directory, node: 'bench' as NodeId, clock })
   try {
@@ -122,12 +132,13 @@ async function decisions(directory: string, { clients, small }: ScaleSizes): Pro
     const of = (namespace: string, count: number) => perDecision(registry, namespace, count)
     of('small', small)
     const few = of('small', small)
+    const some = of('middle', middle)
     const many = of('large', clients)
     registry.close()
     return [
       [
-        `decision about a CONNECT with ${small} / ${clients} clients`,
-        `${few.toFixed(1)} / ${many.toFixed(1)} µs, ratio ${(many / few).toFixed(2)}`,
+        `decision about a CONNECT with ${small} / ${middle} / ${clients} clients`,
+        `${[few, some, many].map((micros) => micros.toFixed(1)).join(' / ')} µs, ratio ${(many / few).toFixed(2)}`,
       ],
     ]
   } finally {

@@ -1,14 +1,6 @@
-import type { Machine } from './machine.ts'
-import { type CaseResult, differences, type Row, rowsOf } from './results.ts'
-
-export interface RunFacts {
-  readonly machine: Machine
-  readonly commit: string
-  readonly repeats: number
-  readonly measureMs: number
-  readonly warmupMs: number
-  readonly pinningNote: string | null
-}
+import type { Facts, Kept, KeptCase } from './kept.ts'
+import { type CaseTable, differences, type Row } from './results.ts'
+import { judge, renderVerdicts } from './targets.ts'
 
 /** Share of its core above which the generator, not the broker, may be what limits the wall-clock figure. */
 const generatorBound = 0.95
@@ -16,43 +8,42 @@ const brokerBound = 0.9
 /** Above this share of others on the broker's core its caches are not its own, and figures are too low. */
 export const disturbedShare = 0.1
 
-export function renderCase(result: CaseResult): string {
-  const rows = rowsOf(result)
+export function renderCase({ name, title, kind, isScheduled, rows }: CaseTable): string {
   const latency = rows.some(({ p99 }) => p99 !== null)
-  const unit = { traffic: 'delivered / CPU s', connects: 'connects / CPU s', idle: 'KiB / connection' }[result.kind]
+  const unit = { traffic: 'delivered / CPU s', connects: 'connects / CPU s', idle: 'KiB / connection' }[kind]
   const header = ['broker', 'setting', unit, '±', 'per second', 'broker busy', 'in kernel', 'ours is']
   if (latency) header.push('p50 ms', 'p99 ms', 'p99.9 ms')
-  const lines = rows.map((row) => cells(result.kind, row, latency))
-  const notes = [...notesOf(result.kind, rows), ...differences(rows)]
-  const table = [header, header.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`)
-  return [`### ${result.name}: ${result.title}`, '', ...table, ...notes.flatMap((note) => ['', note])].join('\n')
+  const lines = rows.map((row) => cells(kind, row, latency))
+  const notes = [...notesOf(kind === 'idle' || isScheduled, rows), ...differences(rows)]
+  return [`### ${name}: ${title}`, '', ...table(header, lines), ...notes.flatMap((note) => ['', note])].join('\n')
 }
 
-function cells(kind: CaseResult['kind'], row: Row, latency: boolean): string[] {
-  const figure = kind === 'idle' ? (row.figure / 1024).toFixed(1) : count(row.figure)
+function cells(kind: CaseTable['kind'], row: Row, latency: boolean): string[] {
   const idle = kind === 'idle'
   const line = [
     `${row.broker} ${row.version}`,
     row.counts ? row.setting : `(${row.setting})`,
-    Number.isNaN(row.figure) ? 'failed' : figure,
+    row.figure === null ? 'failed' : figure(kind, row.figure),
     percent(row.spread),
     idle ? '' : count(row.perWallSecond),
     idle ? '' : percent(row.brokerBusy),
     idle ? '' : percent(row.systemShare),
-    row.ratio === null || Number.isNaN(row.ratio) ? '' : `${row.ratio.toFixed(2)}×`,
+    times(row.ratio),
   ]
   if (latency) line.push(...[row.p50, row.p99, row.p999].map((value) => (value === null ? '' : value.toFixed(2))))
   return line
 }
 
-function notesOf(kind: CaseResult['kind'], rows: readonly Row[]): string[] {
+function notesOf(isPaceGiven: boolean, rows: readonly Row[]): string[] {
   const notes: string[] = []
-  const bound = rows.filter(({ loadBusy, brokerBusy }) => loadBusy > generatorBound && brokerBusy < brokerBound)
-  if (kind !== 'idle' && bound.length > 0) {
+  const bound = rows.filter(
+    ({ loadBusy, brokerBusy }) => (loadBusy ?? 0) > generatorBound && (brokerBusy ?? 1) < brokerBound,
+  )
+  if (!isPaceGiven && bound.length > 0) {
     const names = [...new Set(bound.map(({ broker }) => broker))].join(', ')
     notes.push(`Generator-bound with ${names}: "per second" says what the generator can do; the CPU figure holds.`)
   }
-  const disturbed = Math.max(...rows.map(({ othersShare }) => othersShare || 0))
+  const disturbed = Math.max(...rows.map(({ othersShare }) => othersShare ?? 0))
   if (disturbed > disturbedShare) {
     notes.push(
       `Disturbed: other processes took up to ${percent(disturbed)} of the broker's core (median of the rounds).`,
@@ -65,53 +56,68 @@ function notesOf(kind: CaseResult['kind'], rows: readonly Row[]): string[] {
 }
 
 /** One line per case: our figure and the ratio to the better setting of each peer. */
-export function renderSummary(results: readonly CaseResult[]): string {
-  const peers = [...new Set(results.flatMap(({ series }) => series.map(({ broker }) => broker)))].filter(
-    (broker) => broker !== 'Sealgate',
-  )
-  const header = ['case', 'Sealgate', ...peers.map((peer) => `to ${peer}`)]
-  const lines = results.map((result) => {
-    const rows = rowsOf(result)
-    const ours = rows.find(({ broker }) => broker === 'Sealgate')
-    const figure = ours === undefined || Number.isNaN(ours.figure) ? '' : cells(result.kind, ours, false)[2]!
-    const ratios = peers.map((peer) => {
-      const ratio = rows.find(({ broker, counts }) => broker === peer && counts)?.ratio ?? null
-      return ratio === null || Number.isNaN(ratio) ? '' : `${ratio.toFixed(2)}×`
-    })
-    return [result.name, figure, ...ratios]
+export function renderSummary(cases: readonly CaseTable[]): string {
+  const brokers = new Set(cases.flatMap(({ rows }) => rows.map(({ broker }) => broker)))
+  const others = [...brokers].filter((broker) => broker !== 'Sealgate')
+  const lines = cases.map(({ name, kind, rows }) => {
+    const ours = rows.find(({ broker }) => broker === 'Sealgate')?.figure ?? null
+    const ratios = others.map((other) =>
+      times(rows.find(({ broker, counts }) => broker === other && counts)?.ratio ?? null),
+    )
+    return [name, ours === null ? '' : figure(kind, ours), ...ratios]
   })
-  return [header, header.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`).join('\n')
+  return table(['case', 'Sealgate', ...others.map((other) => `to ${other}`)], lines).join('\n')
 }
 
-export function renderResults(facts: RunFacts, results: readonly CaseResult[]): string {
-  const { machine } = facts
-  const pinning = facts.pinningNote ?? 'broker on one core, load on another'
-  const window = `${facts.repeats} interleaved rounds, ${facts.measureMs / 1000} s each after ${facts.warmupMs / 1000} s of warm-up`
+/** RESULTS.md. */
+export function renderResults(kept: Kept): string {
+  const cases = Object.values(kept.cases)
+  const reports = Object.values(kept.reports)
+  const machines = [...new Set([...cases, ...reports].map(({ facts }) => facts.machine))]
+  // What was measured elsewhere says so.
+  const where = ({ machine }: Facts) => (machines.length > 1 ? `; machine ${machines.indexOf(machine) + 1}` : '')
+  const when = (facts: Facts) => `Commit ${facts.commit}, ${facts.date}${where(facts)}.`
+  const ofCase = (one: KeptCase) => `${renderCase(one)}\n\n${one.facts.rounds} rounds. ${when(one.facts)}`
   return `${[
     '# Bench results',
     '',
-    'Written by `npm run bench`; see [README.md](README.md) for what is measured and how.',
+    'Written by `npm run bench -- … --write` from results.jsonl; see [README.md](README.md) for what is measured and how. A run',
+    'replaces what it measured: each case names its commit and time (UTC).',
     '',
-    `- Machine: ${machine.cpu}, ${machine.cores} cores, ${machine.memoryGiB} GiB, Linux ${machine.kernel}`,
-    `- Node ${machine.node} (OpenSSL ${machine.openssl}), commit ${facts.commit}`,
-    `- ${window}; ${pinning}`,
+    ...machines.map((machine, i) => `- ${machines.length > 1 ? `Machine ${i + 1}` : 'Machine'}: ${machine}`),
     '- Ten messages under way per publisher and 64 B unless the case says otherwise; loopback',
     '',
     'Main figure: messages delivered (or connects) per second of broker CPU, median of the rounds. A ratio is the median',
     "of the rounds' ratios, ours to the peer's better setting. For memory, less is better.",
     '',
+    '## Targets',
+    '',
+    renderVerdicts(judge(kept)),
+    '',
     '## Summary',
     '',
-    renderSummary(results),
+    renderSummary(cases),
     '',
     '## Cases',
     '',
-    results.map(renderCase).join('\n\n'),
+    cases.map(ofCase).join('\n\n'),
+    '',
+    '## Other measurements',
+    '',
+    reports.map(({ title, text, facts }) => `### ${title}\n\n${text}\n\n${when(facts)}`).join('\n\n'),
   ].join('\n')}\n`
 }
 
-function count(value: number): string {
-  if (Number.isNaN(value)) return ''
+function table(header: readonly string[], lines: readonly (readonly string[])[]): string[] {
+  return [header, header.map(() => '---'), ...lines].map((line) => `| ${line.join(' | ')} |`)
+}
+
+function figure(kind: CaseTable['kind'], value: number): string {
+  return kind === 'idle' ? (value / 1024).toFixed(1) : count(value)
+}
+
+function count(value: number | null): string {
+  if (value === null) return ''
   return value >= 10_000
     ? `${Math.round(value / 1000)}k`
     : value >= 1000
@@ -119,6 +125,10 @@ function count(value: number): string {
       : value.toFixed(0)
 }
 
-function percent(share: number): string {
-  return Number.isNaN(share) ? '' : `${Math.round(share * 100)} %`
+function percent(share: number | null): string {
+  return share === null ? '' : `${Math.round(share * 100)} %`
+}
+
+function times(ratio: number | null): string {
+  return ratio === null ? '' : `${ratio.toFixed(2)}×`
 }

@@ -4,15 +4,15 @@ import { closeSync, openSync, readFileSync } from 'node:fs'
 import { connect, createServer } from 'node:net'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { Material } from '../certificates.ts'
+import type { DeviceKind, Material } from '../certificates.ts'
 import type { ApiTarget } from '../load/job.ts'
 
 export interface StartOptions {
   /** Empty folder for configuration and data. */
   readonly folder: string
   readonly material: Material
-  /** The CA that device certificates of this run are judged by. */
-  readonly deviceCa: 'p256' | 'rsa'
+  /** The devices of this run; their CA judges them. */
+  readonly devices: DeviceKind
   /** Of `Case`; for brokers that have such a thing. */
   readonly rights: 'one' | 'many'
   readonly setting: Setting
@@ -42,6 +42,8 @@ export interface Setting {
 export interface Driver {
   readonly name: string
   readonly settings: readonly Setting[]
+  /** Its code was compiled before it runs, so that it is warm at once. */
+  readonly isCompiled: boolean
   /** Version as the broker names it; null when it is not on this machine. */
   version(): Promise<string | null>
   start(options: StartOptions): Promise<RunningBroker>
@@ -113,6 +115,6 @@ export async function freePort(): Promise<number> {
   return address.port
 }
 
-export function caOf({ material, deviceCa }: StartOptions): string {
-  return deviceCa === 'rsa' ? material.rsaCaCertificate : material.caCertificate
+export function caOf({ material, devices }: StartOptions): string {
+  return material.devices[devices].caCertificate
 }

@@ -6,6 +6,7 @@ import { accepts, caOf, type Driver, freePort, noDelayOff, noDelayOn, startChild
 export const flashmq: Driver = {
   name: 'FlashMQ',
   settings: [noDelayOn, noDelayOff],
+  isCompiled: true,
 
   async version() {
     try {

@@ -19,6 +19,7 @@ const programs = ['mosquitto', '/usr/sbin/mosquitto']
 export const mosquitto: Driver = {
   name: 'mosquitto',
   settings: [noDelayOn, noDelayOff],
+  isCompiled: true,
 
   async version() {
     for (const program of programs) {

@@ -64,6 +64,7 @@ function findAedes(): { entry: string; version: string } | null {
 export const aedes: Driver = {
   name: 'aedes',
   settings: [noDelayOn, noDelayOff],
+  isCompiled: false,
   version: async () => findAedes()?.version ?? null,
   start: (options) => startPeer('aedes', findAedes()?.entry ?? null, options),
 }
@@ -75,6 +76,7 @@ export const aedes: Driver = {
 export const bareNode: Driver = {
   name: 'bare Node server',
   settings: [noDelayOn],
+  isCompiled: false,
   version: async () => process.version,
   start: (options) => startPeer('bare', null, options),
 }

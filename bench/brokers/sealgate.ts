@@ -15,6 +15,7 @@ export function sealgateAt(root: string, name = 'Sealgate'): Driver {
   return {
     name,
     settings: [{ label: 'default', noDelay: true }],
+    isCompiled: false,
 
     async version() {
       if (!existsSync(launcher)) return null
@@ -56,8 +57,7 @@ const namespaceName = 'bench'
 
 /** Every device may publish and subscribe under `bench/`; each is a registered client, judged by path and subject. */
 function benchTemplate(options: StartOptions): unknown {
-  const { material, deviceCa } = options
-  const devices = deviceCa === 'rsa' ? material.rsaDevices : material.devices
+  const { identities } = options.material.devices[options.devices]
   const resource = (type: string, name: string, properties: unknown) => ({
     type: `Microsoft.EventGrid/namespaces/${type}`,
     apiVersion: '2025-02-15',
@@ -95,7 +95,7 @@ function benchTemplate(options: StartOptions): unknown {
     resources: [
       namespace,
       resource('caCertificates', 'bench-ca', authority),
-      ...devices.map(({ name }) => client(name)),
+      ...identities.map(({ name }) => client(name)),
       client(tcpIdentity),
       ...(options.rights === 'one' ? oneRight() : manyRights()),
     ],

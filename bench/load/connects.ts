@@ -1,32 +1,56 @@
-import type { ConnectsJob, LoadResult } from './job.ts'
+import type { ConnectsJob, LoadResult, Work } from './job.ts'
 import { openClient } from './link.ts'
-import { measure } from './measure.ts'
+import { measure, warmUp } from './measure.ts'
 
 /**
  * Opens connections one after the other in several lanes: a full handshake, CONNECT, CONNACK, DISCONNECT, end. Each
  * connection shows the next identity and a Client Identifier of its own.
  */
-export async function runConnects(job: ConnectsJob): Promise<LoadResult> {
-  const { target, version } = job
-  let accepted = 0
-  let started = 0
-  let stopping = false
-  let cipher: string | null = null
-  const lane = async () => {
-    while (!stopping) {
-      const index = started++
-      const link = await openClient({ target, version, index, clientId: `bench-storm-${index}`, cleanStart: true })
-      accepted++
-      cipher ??= link.cipher
-      const ended = new Promise<void>((resolve) => link.socket.once('close', () => resolve()))
-      link.leave()
-      await ended
-    }
+export async function openConnects(job: ConnectsJob): Promise<Work> {
+  const connects = new Connects(job)
+  await connects.during(() => warmUp(job))
+  return connects
+}
+
+class Connects implements Work {
+  readonly #job: ConnectsJob
+  #accepted = 0
+  #started = 0
+  #cipher: string | null = null
+
+  constructor(job: ConnectsJob) {
+    this.#job = job
   }
-  const lanes = Array.from({ length: job.concurrency }, lane)
-  const failed = Promise.all(lanes).then(() => new Promise<never>(() => {}))
-  const measured = await Promise.race([measure(job, () => accepted), failed])
-  stopping = true
-  await Promise.all(lanes)
-  return { ...measured, latencyMs: null, bytesPerConnection: null, cipher }
+
+  async measure(): Promise<LoadResult> {
+    const measured = await this.during(() => measure(this.#job, () => this.#accepted))
+    return { ...measured, latencyMs: null, bytesPerConnection: null, cipher: this.#cipher }
+  }
+
+  close(): void {}
+
+  /** Connections come and go while the work lasts; afterwards all are gone. */
+  async during<T>(work: () => Promise<T>): Promise<T> {
+    let isStopping = false
+    const lane = async (): Promise<void> => {
+      while (!isStopping) await this.#comeAndGo()
+    }
+    const lanes = Promise.all(Array.from({ length: this.#job.concurrency }, lane))
+    const failed = lanes.then(() => new Promise<never>(() => {}))
+    const result = await Promise.race([work(), failed])
+    isStopping = true
+    await lanes
+    return result
+  }
+
+  async #comeAndGo(): Promise<void> {
+    const { target, version } = this.#job
+    const index = this.#started++
+    const link = await openClient({ target, version, index, clientId: `bench-storm-${index}`, cleanStart: true })
+    this.#accepted++
+    this.#cipher ??= link.cipher
+    const ended = new Promise<void>((resolve) => link.socket.once('close', () => resolve()))
+    link.leave()
+    await ended
+  }
 }

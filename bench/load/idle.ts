@@ -1,10 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import type { IdleJob, LoadResult } from './job.ts'
-import { openAll, openClient } from './link.ts'
+import type { IdleJob, LoadResult, Work } from './job.ts'
+import { type Link, openAll, openClient } from './link.ts'
 import { readCpu, readResidentBytes } from './process-cpu.ts'
 
-/** Opens connections that do nothing and says by how much the broker's resident memory grew for each. */
-export async function runIdle(job: IdleJob): Promise<LoadResult> {
+/** Opens connections that do nothing and says by how much the broker's resident memory grew for each; once per broker. */
+export async function openIdle(job: IdleJob): Promise<Work> {
   const { target, version, brokerPid } = job
   const open = (offset: number) => (index: number) => {
     const clientId = `bench-idle-${offset + index}`
@@ -17,28 +17,33 @@ export async function runIdle(job: IdleJob): Promise<LoadResult> {
     await ended
   }
   await openAll(job.passingConnections, 16, comeAndGo)
-  const links = await openAll(job.warmupConnections, 16, open(0))
+  const links: Link[] = await openAll(job.warmupConnections, 16, open(0))
   await sleep(job.settleMs)
-  const before = readResidentBytes(brokerPid)
-  const from = Number(process.hrtime.bigint() / 1000n)
-  const cpu = readCpu(brokerPid)
-  links.push(...(await openAll(job.connections, 16, open(job.warmupConnections))))
-  await sleep(job.settleMs)
-  const after = readResidentBytes(brokerPid)
-  const to = Number(process.hrtime.bigint() / 1000n)
-  const cipher = links[0]?.cipher ?? null
-  for (const link of links) link.destroy()
   return {
-    count: job.connections,
-    seconds: (to - from) / 1e6,
-    brokerCpuSeconds: readCpu(brokerPid).seconds - cpu.seconds,
-    brokerSystemShare: 0,
-    loadCpuSeconds: 0,
-    othersShare: null,
-    latencyMs: null,
-    bytesPerConnection: (after - before) / job.connections,
-    cipher,
-    fromMicros: from,
-    toMicros: to,
+    async measure(): Promise<LoadResult> {
+      const before = readResidentBytes(brokerPid)
+      const from = Number(process.hrtime.bigint() / 1000n)
+      const cpu = readCpu(brokerPid)
+      links.push(...(await openAll(job.connections, 16, open(job.warmupConnections))))
+      await sleep(job.settleMs)
+      const after = readResidentBytes(brokerPid)
+      const to = Number(process.hrtime.bigint() / 1000n)
+      return {
+        count: job.connections,
+        seconds: (to - from) / 1e6,
+        brokerCpuSeconds: readCpu(brokerPid).seconds - cpu.seconds,
+        brokerSystemShare: 0,
+        loadCpuSeconds: 0,
+        othersShare: null,
+        latencyMs: null,
+        bytesPerConnection: (after - before) / job.connections,
+        cipher: links[0]?.cipher ?? null,
+        fromMicros: from,
+        toMicros: to,
+      }
+    },
+    close: () => {
+      for (const link of links) link.destroy()
+    },
   }
 }

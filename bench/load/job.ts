@@ -1,4 +1,4 @@
-/** What the runner asks of the load generator: one JSON object on its standard input, one `LoadResult` back on its output. */
+/** What the runner asks of the load generator: a job as the first line of its standard input, then a line for each window. */
 
 export interface Identity {
   readonly name: string
@@ -109,6 +109,14 @@ export interface LoadResult {
   readonly toMicros: number
 }
 
+/** A job whose connections stand and whose broker is warm; each `measure` is one window, and between them nothing is sent. */
+export interface Work {
+  measure(): Promise<LoadResult>
+  close(): void
+}
+
+/** What the generator writes, a line each: first whether it is ready, then one for each line it is sent. */
 export type LoadReport =
+  | { readonly ok: true; readonly result: null }
   | { readonly ok: true; readonly result: LoadResult }
   | { readonly ok: false; readonly reason: string }

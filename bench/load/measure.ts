@@ -2,6 +2,9 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { TrafficJob } from './job.ts'
 import { type CpuReading, readCoreBusySeconds, readCpu } from './process-cpu.ts'
 
+/** From an idle connection to the pace of the whole: round trips of a few milliseconds. */
+const strideMs = 250
+
 interface Snapshot {
   readonly count: number
   readonly micros: number
@@ -23,13 +26,13 @@ export interface Measured {
 
 export type MeasuredJob = Pick<TrafficJob, 'brokerPid' | 'brokerCore' | 'warmupMs' | 'measureMs'>
 
-/** Lets the load run for `warmupMs`, then measures for `measureMs`; counter and CPU time are read at the same instants. */
+/** Lets the load get into its stride, then measures for `measureMs`; counter and CPU time are read at the same instants. */
 export async function measure(
   job: MeasuredJob,
   count: () => number,
   onStart: () => void = () => {},
 ): Promise<Measured> {
-  await warmUp(job)
+  await sleep(strideMs)
   onStart()
   const from = snapshot(job, count())
   await sleep(job.measureMs)
@@ -50,7 +53,7 @@ export async function measure(
 }
 
 /** Warm is a broker that has worked for that long: on a busy machine waiting alone would measure its compiler. */
-async function warmUp({ brokerPid, warmupMs }: MeasuredJob): Promise<void> {
+export async function warmUp({ brokerPid, warmupMs }: MeasuredJob): Promise<void> {
   const enough = readCpu(brokerPid).seconds + (0.8 * warmupMs) / 1000
   await sleep(warmupMs)
   const deadline = performance.now() + 4 * warmupMs

@@ -9,22 +9,27 @@ const mostUnderWay = 100
 const collection =
   '/subscriptions/00000000-0000-0000-0000-000000000000/resourceGroups/local/providers/Microsoft.EventGrid/namespaces/bench/clients'
 
-/** An operator's tool that registers and changes clients beside the traffic, at a steady pace. */
+/** Requests at a time of a writer without a pace. */
+const lanes = 4
+
+/** An operator's tool that registers and changes clients beside the traffic. */
 export class ResourceWriter {
   readonly #target: ApiTarget
   readonly #token: string
-  readonly #agent = new Agent({ keepAlive: true, maxSockets: 4, rejectUnauthorized: false })
+  readonly #agent = new Agent({ keepAlive: true, maxSockets: lanes, rejectUnauthorized: false })
   readonly #failed: (reason: string) => void
-  readonly #timer: NodeJS.Timeout
+  readonly #timer: NodeJS.Timeout | undefined
   #written = 0
   #underWay = 0
   #isStopped = false
 
-  constructor(target: ApiTarget, perSecond: number, failed: (reason: string) => void) {
+  /** @param perSecond null: as fast as they are answered */
+  constructor(target: ApiTarget, perSecond: number | null, failed: (reason: string) => void) {
     this.#target = target
     this.#token = readFileSync(target.tokenFile, 'utf8').trim()
     this.#failed = failed
-    this.#timer = setInterval(() => this.#write(), 1_000 / perSecond)
+    if (perSecond === null) for (let i = 0; i < lanes; i++) this.#write(() => this.#onward())
+    else this.#timer = setInterval(() => this.#write(), 1_000 / perSecond)
   }
 
   stop(): void {
@@ -33,7 +38,11 @@ export class ResourceWriter {
     this.#agent.destroy()
   }
 
-  #write(): void {
+  #onward(): void {
+    if (!this.#isStopped) this.#write(() => this.#onward())
+  }
+
+  #write(then: () => void = () => {}): void {
     const number = this.#written++
     const name = `written-${number % clients}`
     if (++this.#underWay > mostUnderWay) this.#failed('the management API does not keep up')
@@ -52,6 +61,7 @@ export class ResourceWriter {
           this.#underWay--
           const { statusCode = 0 } = response
           if (statusCode >= 300) this.#failed(`a client could not be written: ${statusCode}`)
+          else then()
         })
       },
     )

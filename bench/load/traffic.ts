@@ -1,58 +1,21 @@
 import { setTimeout as sleep } from 'node:timers/promises'
+import { Churn } from './churn.ts'
 import { type Field, FixedFrames } from './fixed-frames.ts'
-import type { LoadResult, TrafficJob } from './job.ts'
+import type { LoadResult, TrafficJob, Work } from './job.ts'
 import { LatencyRecorder } from './latency.ts'
 import { type Link, openAll, openClient, subscribe } from './link.ts'
-import { measure } from './measure.ts'
-import { ResourceWriter } from './resource-writer.ts'
+import { measure, warmUp } from './measure.ts'
+import { Publisher } from './publisher.ts'
 import { puback, publishHeader, publishPacket } from './wire.ts'
 
 const pubackSize = 4
 /** Messages of a publisher that are under way at full load. */
 const fullWindow = 10
+/** Share of the schedule below which it was not kept. */
+const keptSchedule = 0.95
 /** No delivery for so long means that messages are lost or the broker hangs. */
 const stallMs = 5_000
-
-/**
- * One publisher. Its messages are encoded once, twice over the length of the window, so that whatever the window has
- * room for is one contiguous piece and one write.
- */
-class Publisher {
-  readonly link: Link
-  readonly #frames: Buffer
-  readonly #frameSize: number
-  readonly #window: number
-  /** Monotonic milliseconds at which the message at this place of the window was due. */
-  readonly dueAt: Float64Array
-  sent = 0
-  acknowledged = 0
-  delivered = 0
-
-  constructor(link: Link, frames: Buffer, window: number) {
-    this.link = link
-    this.#frames = frames
-    this.#frameSize = frames.length / (2 * window)
-    this.#window = window
-    this.dueAt = new Float64Array(window)
-  }
-
-  room(qos: 0 | 1): number {
-    const done = qos === 0 ? this.delivered : Math.min(this.delivered, this.acknowledged)
-    return this.#window - (this.sent - done)
-  }
-
-  send(count: number, due: number): void {
-    const first = this.sent % this.#window
-    for (let i = 0; i < count; i++) this.dueAt[(this.sent + i) % this.#window] = due
-    this.sent += count
-    this.link.write(this.#frames.subarray(first * this.#frameSize, (first + count) * this.#frameSize))
-  }
-
-  /** @returns when the next message to be delivered was due */
-  deliver(): number {
-    return this.dueAt[this.delivered++ % this.#window]!
-  }
-}
+const drainLookMs = 10
 
 interface Subscriber {
   readonly link: Link
@@ -67,17 +30,14 @@ function topicName(index: number): string {
   return `bench/${String(index).padStart(5, '0')}/data`
 }
 
-export async function runTraffic(job: TrafficJob): Promise<LoadResult> {
+export async function openTraffic(job: TrafficJob): Promise<Work> {
   const traffic = new Traffic(job)
   await traffic.open()
-  try {
-    return await traffic.run()
-  } finally {
-    traffic.close()
-  }
+  await traffic.warmUp()
+  return traffic
 }
 
-class Traffic {
+class Traffic implements Work {
   readonly #job: TrafficJob
   readonly #publishers: Publisher[] = []
   readonly #subscribers: Subscriber[] = []
@@ -85,17 +45,24 @@ class Traffic {
   readonly #readyPublishers = new Set<Publisher>()
   readonly #readySubscribers = new Set<Subscriber>()
   readonly #latency: LatencyRecorder
+  readonly #churn: Churn
   readonly #flush = () => this.#endOfTurn()
   #flushDue = false
   #stopping = false
-  /** Sends as much as the window allows. */
-  #saturating: boolean
+  /** Sends as much as there is room for. */
+  #saturating = false
+  /** Places of the window that are not used while it does. */
+  #unused: number
+  /** Messages per second on schedule; null: as much as there is room for. */
+  #rate: number | null = null
   #delivered = 0
   #failure: string | null = null
 
   constructor(job: TrafficJob) {
     this.#job = job
-    this.#saturating = job.messagesPerSecond === null
+    this.#churn = new Churn(job, (reason) => this.#fail(reason))
+    // What is sent on schedule has room for a second's delay, and full load is the same for all.
+    this.#unused = job.messagesPerSecond === null ? 0 : job.window - fullWindow
     this.#latency = new LatencyRecorder(job.measureLatency ? 1_000_000 : 0)
   }
 
@@ -245,9 +212,8 @@ class Traffic {
     if (this.#job.pattern === 'fan-out') this.#creditFanOut()
     if (this.#stopping || !this.#saturating) return
     const now = this.#latency.enabled ? performance.now() : 0
-    const unused = this.#job.messagesPerSecond === 'half' ? Math.max(0, this.#job.window - fullWindow) : 0
     for (const publisher of this.#readyPublishers) {
-      const room = publisher.room(this.#job.qos) - unused
+      const room = publisher.room(this.#job.qos) - this.#unused
       if (room > 0) publisher.send(room, now)
     }
     this.#readyPublishers.clear()
@@ -261,63 +227,87 @@ class Traffic {
     if (least > publisher.delivered) this.#credit(publisher, least - publisher.delivered)
   }
 
-  async run(): Promise<LoadResult> {
+  /** At full load, whatever is measured afterwards: a broker that has been up for a while has seen that. */
+  async warmUp(): Promise<void> {
     const { messagesPerSecond } = this.#job
+    await this.#churn.warmUp()
+    await this.#underLoad(() => {
+      this.#saturate()
+      return warmUp(this.#job)
+    })
+    this.#rate = messagesPerSecond === 'half' ? (await this.#rateOneAtATime()) / 2 : messagesPerSecond
+  }
+
+  async measure(): Promise<LoadResult> {
     const cipher = this.#subscribers[0]!.link.cipher
-    const churn =
-      this.#job.churnPerSecond > 0 ? setInterval(() => this.#churn(), 1000 / this.#job.churnPerSecond) : null
-    const { api, resourcesPerSecond } = this.#job
-    const isWriting = api !== null && resourcesPerSecond > 0
-    const writer = isWriting ? new ResourceWriter(api, resourcesPerSecond, (reason) => this.#fail(reason)) : null
-    const watch = this.#watch()
-    try {
-      if (messagesPerSecond === null) this.#saturate()
-      else if (messagesPerSecond === 'half') {
-        this.#pace((await Promise.race([this.#findSaturation(), watch.failed])) / 2)
-      } else this.#pace(messagesPerSecond)
-      const measuring = measure(
+    const rate = this.#rate
+    return await this.#underLoad(async () => {
+      if (rate === null) this.#saturate()
+      else this.#pace(rate)
+      const measured = await measure(
         this.#job,
         () => this.#delivered,
         () => this.#latency.reset(),
       )
-      const measured = await Promise.race([measuring, watch.failed])
-      const latencyMs = this.#latency.summary()
+      if (rate !== null) this.#checkSchedule(rate, measured)
+      return { ...measured, latencyMs: this.#latency.summary(), bytesPerConnection: null, cipher }
+    })
+  }
+
+  /** With churn beside it and an eye on what is lost; afterwards all that was sent has arrived. */
+  async #underLoad<T>(work: () => Promise<T>): Promise<T> {
+    this.#stopping = false
+    this.#churn.start()
+    const watch = this.#watch()
+    try {
+      const result = await Promise.race([work(), watch.failed])
       this.#stopping = true
+      this.#saturating = false
       await this.#drain()
-      return { ...measured, latencyMs, bytesPerConnection: null, cipher }
+      return result
     } finally {
       watch.stop()
-      writer?.stop()
-      if (churn !== null) clearInterval(churn)
+      this.#churn.stop()
     }
   }
 
   #saturate(): void {
+    this.#saturating = true
     for (const publisher of this.#publishers) this.#readyPublishers.add(publisher)
     this.#scheduleFlush()
   }
 
-  /** Messages per second that the broker takes with ten of each publisher under way. */
-  async #findSaturation(): Promise<number> {
-    this.#saturating = true
-    this.#saturate()
-    await sleep(this.#job.warmupMs)
-    const begun = performance.now()
-    const before = this.#delivered
-    await sleep(Math.max(1_000, this.#job.measureMs / 2))
-    const delivered = this.#delivered - before
-    const seconds = (performance.now() - begun) / 1_000
-    this.#saturating = false
-    await this.#drain()
-    return delivered / (this.#job.pattern === 'fan-out' ? this.#subscribers.length : 1) / seconds
+  /**
+   * Messages per second that the broker takes with one message of each publisher under way. That is the load that traffic on
+   * schedule, which comes one by one, is a half of: with ten under way, ten share a read and a write on both sides, and half of
+   * what they reach is several times what either side can do with single messages.
+   */
+  async #rateOneAtATime(): Promise<number> {
+    const unused = this.#unused
+    this.#unused = this.#job.window - 1
+    const { count, seconds } = await this.#underLoad(() => {
+      this.#saturate()
+      return measure(this.#job, () => this.#delivered)
+    })
+    this.#unused = unused
+    return count / (this.#job.pattern === 'fan-out' ? this.#subscribers.length : 1) / seconds
+  }
+
+  /** Latencies are those of the schedule only as long as it is kept. */
+  #checkSchedule(rate: number, { count, seconds }: Pick<LoadResult, 'count' | 'seconds'>): void {
+    const asked = rate * (this.#job.pattern === 'fan-out' ? this.#subscribers.length : 1)
+    const kept = count / seconds
+    if (kept < keptSchedule * asked)
+      throw new Error(`${Math.round(kept)} of ${Math.round(asked)} messages a second on schedule`)
   }
 
   /** Sends on schedule whatever the broker does, so that its pauses show in the latencies of what waited meanwhile. */
   #pace(messagesPerSecond: number): void {
     const start = performance.now()
+    const schedule = ++this.#schedules
     let due = 0
     const turn = () => {
-      if (this.#stopping) return
+      if (this.#stopping || schedule !== this.#schedules) return
       const now = performance.now()
       while (start + (due * 1000) / messagesPerSecond <= now) {
         const publisher = this.#publishers[due % this.#publishers.length]!
@@ -330,20 +320,7 @@ class Traffic {
     turn()
   }
 
-  #churned = 0
-  /** A client that connects, subscribes and leaves. */
-  #churn(): void {
-    const { target, version } = this.#job
-    const index = this.#churned++
-    const clientId = `bench-churn-${index}`
-    openClient({ target, version, index, clientId, cleanStart: true })
-      .then(async (link) => {
-        await subscribe(link, version, [`bench/churn/${index}/+`], 0)
-        link.leave()
-      })
-      .catch((error: Error) => this.#fail(`churn: ${error.message}`))
-  }
-
+  #schedules = 0
   #watch(): { failed: Promise<never>; stop: () => void } {
     let last = -1
     let lastAt = performance.now()
@@ -364,11 +341,14 @@ class Traffic {
 
   /** After the last message everything must arrive: a broker that loses messages is not faster. */
   async #drain(): Promise<void> {
-    const deadline = performance.now() + stallMs
-    while (this.#underWay() > 0) {
+    let last = -1
+    // Looks, not time: while others have the processor, neither the broker comes on nor do we look.
+    for (let looks = 0; this.#underWay() > 0; looks++) {
       if (this.#failure !== null) throw new Error(this.#failure)
-      if (performance.now() > deadline) throw new Error(`${this.#underWay()} messages were lost`)
-      await sleep(10)
+      if (looks * drainLookMs > stallMs) throw new Error(`${this.#underWay()} messages were lost`)
+      if (this.#delivered !== last) looks = 0
+      last = this.#delivered
+      await sleep(drainLookMs)
     }
   }
 

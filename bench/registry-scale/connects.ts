@@ -6,23 +6,26 @@ import { Server } from './server.ts'
 
 const lanes = 8
 
+const namespaces = ['small', 'middle', 'large'] as const
+type Rates<T> = Readonly<Record<(typeof namespaces)[number], T>>
+
 /**
- * Whole connects, from the TLS handshake with the device's certificate to CONNACK and the end, with a small and a large
- * namespace in turns; each device is another one, drawn from all. Connects per second of the broker's processor time.
+ * Whole connects, from the TLS handshake with the device's certificate to CONNACK and the end, with namespaces of different size
+ * in turns; each device is another one, drawn from all. Connects per second of the broker's processor time.
  */
 export async function connectRates(
   folder: string,
-  counts: Readonly<Record<'small' | 'large', number>>,
+  counts: Rates<number>,
   { rounds, warmUp, measured }: { readonly rounds: number; readonly warmUp: number; readonly measured: number },
-): Promise<Readonly<Record<'small' | 'large', number>>> {
-  const rates: Record<'small' | 'large', number[]> = { small: [], large: [] }
+): Promise<Rates<number>> {
+  const rates: Rates<number[]> = { small: [], middle: [], large: [] }
   let drawn = 1
   const draw = (count: number): number => {
     drawn = (drawn * 48_271) % 2_147_483_647
     return drawn % count
   }
   for (let round = 0; round < rounds; round++) {
-    for (const namespace of ['small', 'large'] as const) {
+    for (const namespace of namespaces) {
       const server = await Server.start(folder, namespace)
       try {
         await connectAll(server.mqttsPort, warmUp, () => draw(counts[namespace]))
@@ -34,7 +37,7 @@ export async function connectRates(
       }
     }
   }
-  return { small: median(rates.small), large: median(rates.large) }
+  return { small: median(rates.small), middle: median(rates.middle), large: median(rates.large) }
 }
 
 async function connectAll(port: number, count: number, draw: () => number): Promise<void> {

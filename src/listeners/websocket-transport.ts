@@ -1,8 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import type { RawData, WebSocket } from 'ws'
-import type { Clock } from '../ports/clock.ts'
-import type { TransportHandler } from '../ports/transport.ts'
-import { PeerStream, type StreamFacts } from './peer-stream.ts'
+import type { Cancel, Clock } from '../ports/clock.ts'
+import type { ListenerKind, Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
+import type { SocketFacts } from './socket-transport.ts'
 import { writeRanges } from './write-ranges.ts'
 
 export interface WebSocketTransportOptions {
@@ -11,6 +11,8 @@ export interface WebSocketTransportOptions {
   readonly refusedOrigin: string | null
 }
 
+const noCertificates: readonly Uint8Array[] = []
+
 /** RFC 6455 7.4.1 */
 const CloseCode = { NormalClosure: 1000, UnsupportedData: 1003 } as const
 
@@ -18,35 +20,70 @@ const CloseCode = { NormalClosure: 1000, UnsupportedData: 1003 } as const
 const costOfPart = 200
 
 /** A peer's stream inside the binary messages of a WebSocket; where one ends and the next begins means nothing. */
-export class WebSocketTransport extends PeerStream {
+export class WebSocketTransport implements Transport {
+  readonly listener: ListenerKind
+  readonly serverName: string | null
+  readonly remoteAddress: string
+  readonly tlsVersion: 'TLSv1.2' | 'TLSv1.3' | null
   readonly refusedOrigin: string | null
+
   readonly #webSocket: WebSocket
   readonly #socket: TLSSocket
+  readonly #clock: Clock
+  readonly #lingerMs: number
   readonly #onWritten: () => void
+  #readChain: (() => readonly Uint8Array[]) | null
+  #chain: readonly Uint8Array[] | null = null
+  #handler: TransportHandler | null = null
+  #phase: 'open' | 'closing' | 'ended' = 'open'
+  /** Why the stream is closing or ended: the first cause counts. */
+  #cause: TransportEnd | null = null
   /** Writes handed over, and those of them that have been taken. */
   #written = 0
   #taken = 0
   #owesDrain = false
+  #cancelLinger: Cancel | null = null
 
   /** @param webSocket open on the socket, from which nothing was read yet */
-  constructor(webSocket: WebSocket, socket: TLSSocket, facts: StreamFacts, options: WebSocketTransportOptions) {
-    super(facts, options.clock, options.lingerMs)
+  constructor(webSocket: WebSocket, socket: TLSSocket, facts: SocketFacts, options: WebSocketTransportOptions) {
+    this.listener = facts.listener
+    this.serverName = facts.serverName
+    this.remoteAddress = facts.remoteAddress
+    this.tlsVersion = facts.tlsVersion
     this.refusedOrigin = options.refusedOrigin
+    this.#readChain = facts.readChain
     this.#webSocket = webSocket
     this.#socket = socket
+    this.#clock = options.clock
+    this.#lingerMs = options.lingerMs
     this.#onWritten = () => this.#oneTaken()
     webSocket.pause()
     webSocket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? 'unknown'))
-    webSocket.on('close', () => this.closed())
-    socket.on('error', (error: NodeJS.ErrnoException) => this.failed(error))
+    webSocket.on('close', () => this.#closed())
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.#cause ??= { kind: 'error', code: error.code ?? 'unknown' }
+    })
   }
 
   /** Bytes of a message and of a pong wait in one queue: it counts as a whole until the last message has left. */
-  override get pendingBytes(): number {
+  get pendingBytes(): number {
     return this.#taken === this.#written || this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
-  protected override listen(handler: TransportHandler): void {
+  get peerChain(): readonly Uint8Array[] {
+    if (this.#chain === null) {
+      this.#chain = this.#readChain?.() ?? noCertificates
+      this.#readChain = null
+    }
+    return this.#chain
+  }
+
+  start(handler: TransportHandler): void {
+    this.#handler = handler
+    if (this.#phase === 'ended') {
+      queueMicrotask(() => handler.onEnd(this.#cause ?? { kind: 'peerClosed' }))
+      return
+    }
     this.#webSocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary))
     if (handler.onHeld !== undefined) this.#countHeld(handler)
     this.#socket.on('data', () => this.#lookForClose())
@@ -54,8 +91,8 @@ export class WebSocketTransport extends PeerStream {
     this.#webSocket.resume()
   }
 
-  override write(ranges: readonly Uint8Array[]): void {
-    if (this.phase !== 'open' || ranges.length === 0) return
+  write(ranges: readonly Uint8Array[]): void {
+    if (this.#phase !== 'open' || ranges.length === 0) return
     let total = 0
     for (let i = 0; i < ranges.length; i++) total += ranges[i]!.length
     this.#written++
@@ -64,28 +101,29 @@ export class WebSocketTransport extends PeerStream {
     if (this.#socket.writableLength > 0) this.#owesDrain = true
   }
 
-  override pause(): void {
-    if (this.phase === 'open') this.#webSocket.pause()
+  pause(): void {
+    if (this.#phase === 'open') this.#webSocket.pause()
   }
 
-  override resume(): void {
-    if (this.phase === 'open') this.#webSocket.resume()
+  resume(): void {
+    if (this.#phase === 'open') this.#webSocket.resume()
   }
 
-  override close(): void {
-    if (this.phase !== 'open') return
-    this.leave({ kind: 'closedByUs' })
+  close(): void {
+    if (this.#phase !== 'open') return
+    this.#leave({ kind: 'closedByUs' })
     this.#closeWebSocket(CloseCode.NormalClosure)
   }
 
-  protected override cut(): void {
+  destroy(): void {
+    if (this.#phase === 'open') this.#leave({ kind: 'closedByUs' })
     this.#webSocket.terminate()
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
-    if (this.phase !== 'open') return
+    if (this.#phase !== 'open') return
     if (isBinary) {
-      if (data.length > 0) this.handler?.onChunk(data)
+      if (data.length > 0) this.#handler?.onChunk(data)
       return
     }
     // [MQTT-6.0.0-1]
@@ -106,7 +144,7 @@ export class WebSocketTransport extends PeerStream {
     }
     const onFrame = (data: Buffer): void => released(data.length)
     const onData = (chunk: Buffer): void => {
-      if (this.#written > 0 || this.phase !== 'open') {
+      if (this.#written > 0 || this.#phase !== 'open') {
         this.#socket.off('data', onData)
         for (const event of ['message', 'ping', 'pong'] as const) this.#webSocket.off(event, onFrame)
         return
@@ -122,9 +160,9 @@ export class WebSocketTransport extends PeerStream {
 
   #oneTaken(): void {
     this.#taken++
-    if (!this.#owesDrain || this.phase !== 'open' || this.pendingBytes > 0) return
+    if (!this.#owesDrain || this.#phase !== 'open' || this.pendingBytes > 0) return
     this.#owesDrain = false
-    this.handler?.onDrain()
+    this.#handler?.onDrain()
   }
 
   /** The library has answered a close frame by the time its chunk is done. */
@@ -132,25 +170,48 @@ export class WebSocketTransport extends PeerStream {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) this.#peerEnded()
   }
 
+  /** The core hears of the end when nothing of its memory is in the socket any more. */
   #peerEnded(): void {
-    if (this.phase !== 'open') return
-    this.leave({ kind: 'peerClosed' })
-    if (this.pendingBytes === 0) this.end()
-    this.linger()
+    if (this.#phase !== 'open') return
+    this.#leave({ kind: 'peerClosed' })
+    if (this.pendingBytes === 0) this.#end()
+    this.#linger()
   }
 
   #fail(code: string): void {
-    if (this.phase !== 'open') return
-    this.leave({ kind: 'error', code })
-    if (this.pendingBytes === 0) this.end()
-    this.linger()
+    if (this.#phase !== 'open') return
+    this.#leave({ kind: 'error', code })
+    if (this.pendingBytes === 0) this.#end()
+    this.#linger()
   }
 
   #closeWebSocket(code: number): void {
     // The peer's close frame is behind what it still sends; that is read and dropped.
     this.#webSocket.resume()
     this.#webSocket.close(code)
-    this.linger()
+    this.#linger()
+  }
+
+  #closed(): void {
+    this.#cancelLinger?.()
+    this.#cancelLinger = null
+    if (this.#phase !== 'ended') this.#end()
+  }
+
+  #leave(cause: TransportEnd): void {
+    this.#phase = 'closing'
+    this.#cause ??= cause
+  }
+
+  #linger(): void {
+    this.#cancelLinger ??= this.#clock.setTimer(this.#lingerMs, () => this.#webSocket.terminate())
+  }
+
+  #end(): void {
+    this.#phase = 'ended'
+    this.#readChain = null
+    this.#cause ??= { kind: 'peerClosed' }
+    this.#handler?.onEnd(this.#cause)
   }
 }
 

@@ -4,7 +4,7 @@ import type { LoadResult } from '../../bench/load/job.ts'
 import { parseCpuList } from '../../bench/machine.ts'
 import { ownTimes, selfTimes } from '../../bench/profile.ts'
 import { renderCase, renderSummary } from '../../bench/report.ts'
-import { type CaseResult, differences, regressions, rowsOf, type Series } from '../../bench/results.ts'
+import { type CaseResult, differences, regressions, type Series, tableOf } from '../../bench/results.ts'
 import { median, medianRatio, spread } from '../../bench/statistics.ts'
 
 const base: LoadResult = {
@@ -31,7 +31,10 @@ function series(
   return { broker, version: '1', setting, results, failures: [] }
 }
 
-const traffic = (...all: Series[]): CaseResult => ({ name: 'x', title: 'X', kind: 'traffic', series: all })
+const facts = { name: 'x', title: 'X', kind: 'traffic', isScheduled: false } as const
+const traffic = (...all: Series[]): CaseResult => ({ ...facts, series: all })
+const rowsOf = (result: CaseResult) => tableOf(result).rows
+const printed = (result: CaseResult): string => renderCase(tableOf(result))
 
 test('median, spread and the median of the ratios of each round', () => {
   assert.equal(median([3, 1, 2]), 2)
@@ -59,8 +62,7 @@ test('for memory the setting that takes less counts', () => {
   const idle = (broker: string, setting: string, bytesPerConnection: number) =>
     series(broker, setting, [1], { bytesPerConnection })
   const result: CaseResult = {
-    name: 'x',
-    title: 'X',
+    ...facts,
     kind: 'idle',
     series: [idle('Sealgate', 'default', 4096), idle('m', 'on', 2048), idle('m', 'off', 1024)],
   }
@@ -81,19 +83,21 @@ test('a setting that failed never counts and is named in the notes', () => {
     rowsOf(result).map(({ counts }) => counts),
     [true, false, true],
   )
-  assert.match(renderCase(result), /m \(on\) failed: stalled/)
-  assert.match(renderSummary([result]), /\| x \| 10k \| 2\.00× \|/)
+  assert.match(printed(result), /m \(on\) failed: stalled/)
+  assert.match(renderSummary([tableOf(result)]), /\| x \| 10k \| 2\.00× \|/)
 })
 
 test('a generator that is busier than the broker is said to be the limit', () => {
   const bound = series('Sealgate', 'default', [0.4], { loadCpuSeconds: 0.99 })
-  assert.match(renderCase(traffic(bound)), /Generator-bound with Sealgate/)
-  assert.doesNotMatch(renderCase(traffic(series('Sealgate', 'default', [0.95]))), /Generator-bound/)
+  assert.match(printed(traffic(bound)), /Generator-bound with Sealgate/)
+  assert.doesNotMatch(printed(traffic(series('Sealgate', 'default', [0.95]))), /Generator-bound/)
+  // On schedule the generator looks at the clock all the time.
+  assert.doesNotMatch(printed({ ...traffic(bound), isScheduled: true }), /Generator-bound/)
 })
 
 test('a machine that was busy with other work is named', () => {
-  assert.match(renderCase(traffic(series('a', '', [1], { othersShare: 0.4 }))), /other processes took up to 40 %/)
-  assert.doesNotMatch(renderCase(traffic(series('a', '', [1], { othersShare: 0.05 }))), /Disturbed/)
+  assert.match(printed(traffic(series('a', '', [1], { othersShare: 0.4 }))), /other processes took up to 40 %/)
+  assert.doesNotMatch(printed(traffic(series('a', '', [1], { othersShare: 0.05 }))), /Disturbed/)
 })
 
 test('different cipher suites are reported', () => {
@@ -142,8 +146,7 @@ test('a list of cores as the kernel writes it', () => {
 
 test('a regression is a case below the floor, or one without a figure; of memory less is better', () => {
   const compared = (kind: CaseResult['kind'], ours: Series, other: Series): CaseResult => ({
-    name: 'x',
-    title: 'X',
+    ...facts,
     kind,
     series: [other, ours],
   })

@@ -16,6 +16,7 @@ export function fleetTemplate(
   })
   const binding = (child: string, permission: string) =>
     resource('permissionBindings', child, { clientGroupName: '$all', topicSpaceName: 'everything', permission })
+  const { caCertificate, identities } = material.devices.p256
   return {
     $schema: 'https://schema.management.azure.com/schemas/2019-04-01/deploymentTemplate.json#',
     contentVersion: '1.0.0.0',
@@ -34,8 +35,8 @@ export function fleetTemplate(
           sealgate: { limits },
         },
       },
-      resource('caCertificates', 'fleet-ca', { encodedCertificate: readFileSync(material.caCertificate, 'utf8') }),
-      ...material.devices.map((device) =>
+      resource('caCertificates', 'fleet-ca', { encodedCertificate: readFileSync(caCertificate, 'utf8') }),
+      ...identities.map((device) =>
         resource('clients', device.name, {
           authenticationName: device.name,
           state: 'Enabled',

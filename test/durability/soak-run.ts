@@ -48,7 +48,7 @@ const limits = { maximumQueuedMessages: 500, maximumQueuedBytes: mebibyte }
 export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   const { seconds, warmUpSeconds, everySeconds, tell } = options
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-soak-'))
-  const material = makeMaterial(join(folder, 'certificates'), 16, 1)
+  const material = makeMaterial(join(folder, 'certificates'), 16)
   const template = join(folder, 'template.json')
   const readyFile = join(folder, 'ready.json')
   const dataDirectory = join(folder, 'data')
@@ -61,7 +61,11 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
   try {
     if (!(await server.isReady(readyFile))) throw new Error(`the broker does not start: ${server.errors}`)
     const { mqtts, wss, https } = server.ready ?? {}
-    const job: SoakJob = { mqttsPort: mqtts?.port ?? 0, wssPort: wss?.port ?? 0, devices: material.devices }
+    const job: SoakJob = {
+      mqttsPort: mqtts?.port ?? 0,
+      wssPort: wss?.port ?? 0,
+      devices: material.devices.p256.identities,
+    }
     peers = new PeerProcess(join(import.meta.dirname, 'soak-peer.ts'), job)
     await peers.next()
     const curves: (Curve & { readonly values: number[] })[] = [

@@ -59,7 +59,7 @@ export async function runStall(options: StallOptions): Promise<StallReport> {
   const { tell } = options
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-stall-'))
   const peers: PeerProcess[] = []
-  const material = makeMaterial(join(folder, 'certificates'), 16, 1)
+  const material = makeMaterial(join(folder, 'certificates'), 16)
   const template = join(folder, 'template.json')
   const readyFile = join(folder, 'ready.json')
   writeFileSync(template, JSON.stringify(fleetTemplate(material, 'bench', limits)))
@@ -76,7 +76,11 @@ export async function runStall(options: StallOptions): Promise<StallReport> {
   try {
     if (!(await server.isReady(readyFile))) throw new Error(`the broker does not start: ${server.errors}`)
     const port = server.ready?.mqtts?.port ?? 0
-    const target: Target = { host: '127.0.0.1', port, tls: { serverName: 'localhost', identities: material.devices } }
+    const target: Target = {
+      host: '127.0.0.1',
+      port,
+      tls: { serverName: 'localhost', identities: material.devices.p256.identities },
+    }
     const idle = await peer({ target, role: 'idle', connections: options.idleConnections })
     tell(`${options.idleConnections} idle connections: ${mebibytes(anonymousBytes(server.pid))} MiB`)
     const { measuringConnections: connections, roundTripsPerSecond: perSecond } = options
