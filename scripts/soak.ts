@@ -4,8 +4,8 @@ import { parseArgs } from 'node:util'
 import { runSoak } from '../test/durability/soak-run.ts'
 
 /**
- * `npm run soak -- [--minutes 60] [--out DIR]`: mixed load with churn over TLS; memory and the store have to level off. Writes
- * soak.svg and soak.json, and ends with 1 when something grows.
+ * `npm run soak -- [--minutes 60] [--out DIR]`: mixed load with churn over TLS; memory and the store have to level off while it
+ * goes on. Writes soak.svg and soak.json, and ends with 1 when something grows or the load stands still.
  */
 const { values } = parseArgs({
   options: {
@@ -34,4 +34,5 @@ for (const { name, unit, median, growth, allowed, isLevel } of report.verdicts) 
 }
 console.log(`load: ${JSON.stringify(report.load)}; pictures in ${values.out}`)
 if (report.errors !== '') console.log(`the broker said:\n${report.errors.slice(-4_000)}`)
-process.exit(report.verdicts.every(({ isLevel }) => isLevel) ? 0 : 1)
+for (const { of, seconds: still } of report.standstills) console.log(`STOOD STILL  ${of}: ${Math.round(still)} s`)
+process.exit(report.verdicts.every(({ isLevel }) => isLevel) && report.standstills.length === 0 ? 0 : 1)

@@ -40,6 +40,17 @@ export function judge(curve: Curve, times: readonly number[], warmUpSeconds: num
   return { name: curve.name, unit: curve.unit, median, growth, allowed, isLevel: growth <= allowed }
 }
 
+/** The longest time in which a count did not move, in seconds; both lists as long. */
+export function longestStandstill(counts: readonly number[], times: readonly number[]): number {
+  let longest = 0
+  let movedAt = times[0] ?? 0
+  for (const [i, time] of times.entries()) {
+    if (i > 0 && counts[i] !== counts[i - 1]) movedAt = time
+    longest = Math.max(longest, time - movedAt)
+  }
+  return longest
+}
+
 function middle(values: readonly number[]): number {
   const sorted = [...values].sort((a, b) => a - b)
   return sorted[sorted.length >> 1] ?? Number.NaN

@@ -12,7 +12,7 @@ export interface SoakJob {
 
 const lines = createInterface({ input: process.stdin })[Symbol.asyncIterator]()
 const job = JSON.parse((await lines.next()).value as string) as SoakJob
-const counts = { published: 0, received: 0, connects: 0, failures: 0, lastFailure: '' }
+const counts = { published: 0, received: 0, connects: 0, short: 0, lasting: 0, failures: 0, lastFailure: '' }
 const clients = new Set<MqttClient>()
 let serial = 0
 
@@ -46,7 +46,7 @@ async function connect(
   }
   const port = transport === 'wss' ? job.wssPort : job.mqttsPort
   const path = transport === 'wss' ? '/mqtt' : ''
-  const client = await mqtt.connectAsync(`${transport}://localhost:${port}${path}`, options)
+  const client = await mqtt.connectAsync(`${transport}://localhost:${port}${path}`, options, false)
   counts.connects++
   clients.add(client)
   client.on('message', () => counts.received++)
@@ -58,6 +58,28 @@ async function connect(
 function failed(error: unknown): void {
   counts.failures++
   counts.lastFailure = String((error as Error).message ?? error)
+}
+
+/**
+ * What one client does, until its connection is over: MQTT.js leaves what was under way unanswered when a connection ends that
+ * is not to come back, and whoever comes and goes would wait for ever.
+ */
+async function during(client: MqttClient, work: () => Promise<unknown>): Promise<void> {
+  let onClose = (): void => {}
+  const over = new Promise<never>((_, reject) => {
+    onClose = () => reject(new Error('the connection ended'))
+    client.once('close', onClose)
+  })
+  if (!client.connected) onClose()
+  await Promise.race([work(), over]).finally(() => client.off('close', onClose))
+}
+
+async function leave(client: MqttClient, isPolite: boolean): Promise<void> {
+  if (client.stream.destroyed) return
+  const closed = new Promise<void>((resolve) => client.once('close', () => resolve()))
+  if (isPolite) client.end()
+  else client.stream.destroy()
+  await closed
 }
 
 function pause(ms: number): Promise<void> {
@@ -117,10 +139,13 @@ always(40, async () => {
     clean: true,
     will: true,
   })
-  await client.subscribeAsync(`bench/churn/${serial % 100}/+`, { qos: 1 })
-  await publish(client, `bench/churn/${serial % 100}/x`, 100, 1)
-  if (serial % 4 === 0) client.stream.destroy()
-  else await client.endAsync()
+  const number = serial % 100
+  await during(client, async () => {
+    await client.subscribeAsync(`bench/churn/${number}/+`, { qos: 1 })
+    await publish(client, `bench/churn/${number}/x`, 100, 1)
+  })
+  await leave(client, serial % 4 !== 0)
+  counts.short++
 })
 
 // Sessions that outlive their connections: always the same fifty names, and new ones that expire.
@@ -137,10 +162,10 @@ always(60, async () => {
     clean: false,
     expirySeconds: isKnown ? 600 : 20,
   })
-  await client.subscribeAsync('bench/flow/0/1/#', { qos: 1 })
+  await during(client, () => client.subscribeAsync('bench/flow/0/1/#', { qos: 1 }))
   await pause(Math.random() * 300)
-  if (Math.random() < 0.5) client.stream.destroy()
-  else await client.endAsync()
+  await leave(client, Math.random() < 0.5)
+  counts.lasting++
 })
 
 // Subscribing and unsubscribing without end, and retained messages that come, change and go.

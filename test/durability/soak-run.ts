@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { makeMaterial } from '../../bench/certificates.ts'
-import { type Curve, judge, picture, type Verdict } from './curves.ts'
+import { type Curve, judge, longestStandstill, picture, type Verdict } from './curves.ts'
 import { fleetTemplate } from './fleet-template.ts'
 import { PeerProcess } from './peer-process.ts'
 import { Server } from './server.ts'
@@ -26,6 +26,8 @@ export interface SoakReport {
   readonly curves: readonly Curve[]
   readonly verdicts: readonly Verdict[]
   readonly load: Counts
+  /** What of the load stood still, and for how many seconds: nothing is level because nothing happens. */
+  readonly standstills: readonly { readonly of: string; readonly seconds: number }[]
   readonly errors: string
   readonly svg: string
 }
@@ -34,12 +36,17 @@ interface Counts {
   readonly published: number
   readonly received: number
   readonly connects: number
+  /** Visits that were done: of those that come once, and of those with a session that lasts. */
+  readonly short: number
+  readonly lasting: number
   readonly failures: number
   readonly lastFailure: string
   readonly open: number
 }
 
 const mebibyte = 2 ** 20
+/** Longer than a busy machine makes a client wait. */
+const longestPauseSeconds = 90
 /** What is measured is what is left after a collection, not when the last one happened to be. */
 const collecting = ['--expose-gc', '--import', 'data:text/javascript,setInterval(() => globalThis.gc(), 4000).unref()']
 const limits = { maximumQueuedMessages: 500, maximumQueuedBytes: mebibyte }
@@ -79,6 +86,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       { name: 'queued messages', unit: '', values: [], tolerated: 2_000 },
     ]
     const times: number[] = []
+    const loads: Counts[] = []
     const begun = performance.now()
     let load = JSON.parse(await peers.ask('tell')) as Counts
     for (let time = 0; time < seconds; ) {
@@ -87,6 +95,7 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       const metrics = await readMetrics(https?.port ?? 0)
       load = JSON.parse(await peers.ask('tell')) as Counts
       times.push(time)
+      loads.push(load)
       const anonymous = anonymousBytes(server.pid) / mebibyte
       const heap = metrics('nodejs_heap_size_total_bytes') / mebibyte
       const buffers = metrics('nodejs_external_memory_bytes') / mebibyte
@@ -109,9 +118,18 @@ export async function runSoak(options: SoakOptions): Promise<SoakReport> {
       }
     }
     const verdicts = curves.map((curve) => judge(curve, times, warmUpSeconds))
+    const standstills = (['published', 'received', 'short', 'lasting'] as const)
+      .map((of) => ({
+        of,
+        seconds: longestStandstill(
+          loads.map((one) => one[of]),
+          times,
+        ),
+      }))
+      .filter((one) => one.seconds > longestPauseSeconds)
     const title = `Sealgate, ${Math.round(seconds / 60)} minutes of mixed load: ${load.published} published, ${load.received} received, ${load.connects} connects`
     const svg = picture(title, curves, times, warmUpSeconds)
-    return { seconds, warmUpSeconds, times, curves, verdicts, load, errors: server.errors, svg }
+    return { seconds, warmUpSeconds, times, curves, verdicts, load, standstills, errors: server.errors, svg }
   } finally {
     peers?.end()
     await server.kill('SIGKILL')

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { judge, picture } from './curves.ts'
+import { judge, longestStandstill, picture } from './curves.ts'
 import { runSoak } from './soak-run.ts'
 
 const times = Array.from({ length: 300 }, (_, i) => i * 2)
@@ -20,6 +20,12 @@ test('a curve that rises only while it warms up is level, one that goes on is no
 
 test('nothing measured is no verdict of level', () => {
   assert.equal(judge(curve([1, 2]), [1, 2], 10).isLevel, false)
+})
+
+test('a load that stands still is seen, at the end as well', () => {
+  assert.equal(longestStandstill([1, 2, 3, 4], [0, 10, 20, 30]), 0)
+  assert.equal(longestStandstill([1, 2, 2, 2, 3], [0, 10, 20, 30, 40]), 20)
+  assert.equal(longestStandstill([1, 2, 2, 2], [0, 10, 20, 300]), 290)
 })
 
 test('the picture is an SVG with a curve and a verdict for each panel', () => {
