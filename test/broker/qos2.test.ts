@@ -2,6 +2,8 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import type { AcknowledgementPacket } from '../../src/mqtt/packet.ts'
 import { ReasonCode } from '../../src/mqtt/reason-code.ts'
+import type { Commit } from '../../src/ports/message-store.ts'
+import type { OpenSession } from '../../src/ports/session-store.ts'
 import { type ClientOptions, house, start, type TestClient } from './support.ts'
 
 const persistent: ClientOptions = {
@@ -404,4 +406,63 @@ test('[MQTT-3.1.2-25] a QoS 2 message that has become too large for its receiver
   answer(publisher, 'PUBREL', next)
   await home.settle()
   assert.deepEqual(third.messages(), ['open/a small'])
+})
+
+test('[MQTT-4.3.3-2] what a session was about to send when it was taken over gets its identifier anew: none is used before it is durable', async () => {
+  let home = house()
+  const before = await home.connect(persistent)
+  await before.subscribe('open/#', { qos: 2 })
+  const publisher = await home.connect({ name: 'beta' })
+  const begin = async (payload: string): Promise<number | null> => {
+    const identifier = publisher.publish('open/a', payload, { qos: 2 })
+    await home.settle()
+    publisher.take('PUBREC')
+    return identifier
+  }
+  // The identifiers of the first connection do not begin where those of another process would.
+  answer(publisher, 'PUBREL', await begin('first'))
+  await home.settle()
+  const { packetIdentifier: first } = before.take('PUBLISH')
+  for (const type of ['PUBREC', 'PUBCOMP'] as const) {
+    answer(before, type, first)
+    await home.settle()
+  }
+  const second = await begin('second')
+
+  // The device comes back while it is still thought to be connected, and the store is asked for its session right behind the
+  // message: what the connection before does with it comes too late.
+  const { hot, sessions } = home.engine
+  const { commit } = hot
+  const { open } = sessions
+  let askNow = (): void => {}
+  Object.assign(sessions, {
+    open: (request: OpenSession) => new Promise((resolve) => (askNow = () => resolve(open(request)))),
+  })
+  Object.assign(hot, {
+    commit: (what: Commit) => {
+      const answer = commit(what)
+      askNow()
+      askNow = () => {}
+      return answer
+    },
+  })
+  const after = home.open(persistent)
+  after.send(after.connectPacket())
+  await home.settle()
+  answer(publisher, 'PUBREL', second)
+  await home.settle()
+  assert.equal(after.take('CONNACK').sessionPresent, true)
+  assert.deepEqual(before.messages(), [])
+  const sent = after.take('PUBLISH')
+  assert.equal(Buffer.from(sent.payload).toString(), 'second')
+
+  home.world.kill(home.parts.node)
+  home = start({ ...home.parts, seed: 2 })
+  const restarted = home.open(persistent)
+  assert.equal((await restarted.connect()).sessionPresent, true)
+  await home.settle()
+  const again = restarted.take('PUBLISH')
+  assert.equal(Buffer.from(again.payload).toString(), 'second')
+  assert.equal(again.packetIdentifier, sent.packetIdentifier)
+  assert.equal(again.dup, true)
 })

@@ -274,12 +274,13 @@ export class Commits implements CommitPart {
         this.#turn.begin()
         this.latency.add(this.#clock.monotonicMs() - batch.sealedMs)
         for (const part of batch.wills) part.isWithheld = withheld.includes(part.will.session)
-        this.#end(batch, true)
-        for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
+        // Before anybody goes on: what these sessions asked for was left out, and nothing may follow from it.
         for (const session of fenced) {
           const fence = batch.owner.get(session)?.fence
           if (fence !== undefined) this.#listener.onFenced(fence)
         }
+        this.#end(batch, true)
+        for (const { session, dropped, ended } of overflow) this.#listener.onOverflow(session, dropped, ended)
         this.#seal()
       },
       (error: unknown) => {

@@ -36,6 +36,8 @@ interface UnderWay {
 
 interface Bound {
   readonly identifier: number
+  /** Of QoS 2: the store tells it to the next connection again. */
+  readonly isDurable: boolean
   /** PUBREC came: PUBREL is due, not PUBLISH. */
   readonly isReleased: boolean
 }
@@ -86,10 +88,11 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     this.#sent = state.acknowledged
     this.#earlier = session.entry.resumption
     for (const [position, identifier] of this.#earlier?.identifiers ?? []) {
-      this.#bound.set(position, { identifier, isReleased: false })
+      this.#bound.set(position, { identifier, isDurable: false, isReleased: false })
     }
     for (const { position, packetIdentifier, phase } of state.outgoing) {
-      this.#bound.set(keyOf(position), { identifier: packetIdentifier, isReleased: phase === 'released' })
+      const isReleased = phase === 'released'
+      this.#bound.set(keyOf(position), { identifier: packetIdentifier, isDurable: true, isReleased })
     }
     for (const { identifier } of this.#bound.values()) session.inflight.reserve(identifier)
     this.#stopTail = services.engine.queue.tail(session.fence, (messages) => {
@@ -113,9 +116,13 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     for (let i = this.#firstUnderWay; i < this.#underWay.length; i++) {
       const entry = this.#underWay[i] as UnderWay
       if (entry.done) done.add(keyOf(entry.position))
-      else identifiers.set(keyOf(entry.position), entry.identifier)
+      // Of QoS 2 the store knows which are bound. What it does not know was never sent, and may be bound to another message
+      // by the next process: an identifier is used again only if it is durable.
+      else if (entry.qos === 1) identifiers.set(keyOf(entry.position), entry.identifier)
     }
-    for (const [position, { identifier }] of this.#bound) identifiers.set(position, identifier)
+    for (const [position, { identifier, isDurable }] of this.#bound) {
+      if (!isDurable) identifiers.set(position, identifier)
+    }
     // A connection that was taken over before it had sent everything again knows less than the one before it.
     const earlier = this.#earlier
     const isLess = earlier?.sentUpTo != null && (this.#sent === null || compare(this.#sent, earlier.sentUpTo) < 0)
