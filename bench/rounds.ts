@@ -134,7 +134,9 @@ async function windowOf(stages: Stages, plan: RunPlan, entry: Entry): Promise<Lo
     stages.repetitions--
     await quietMachine(5_000)
   }
-  return results.toSorted((a, b) => (a.othersShare ?? 0) - (b.othersShare ?? 0))[0]!
+  const best = results.toSorted((a, b) => (a.othersShare ?? 0) - (b.othersShare ?? 0))[0]!
+  if (best.count === 0 || best.brokerCpuSeconds === 0) throw new Error('the broker was not let run by others')
+  return best
 }
 
 /** Of a broker with several settings those that are clearly not its better one. */

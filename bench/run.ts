@@ -48,6 +48,8 @@ async function run(options: Options): Promise<void> {
   const pinning = planPinning()
   if (pinning.note !== null) console.error(pinning.note)
   const folder = mkdtempSync(join(tmpdir(), 'sealgate-bench-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const [commit, machine] = [currentCommit(), describeMachine()]
   const facts = (): Facts => ({
     ...{ commit, machine, rounds: options.repeats },
@@ -60,37 +62,33 @@ async function run(options: Options): Promise<void> {
     const profileFolder = isProfile ? join(folder, 'profiles') : null
     return { folder, material, pinning, warmupMs, measureMs, connections, profileFolder }
   }
-  try {
-    const contenders = options.cases.length === 0 ? [] : await findContenders(options, folder)
-    const results: CaseResult[] = []
-    for (const one of options.cases) {
-      const result = await runCase(one, contenders, plan(), repeats)
-      results.push(result)
-      const table = tableOf(result)
-      console.log(`\n${renderCase(table)}\n`)
-      if (isProfile) printProfile(join(folder, 'profiles'), result)
-      if (options.isKept) keep({ facts: facts(), ...table })
-    }
-    for (const { name, run: measure } of options.commands) {
-      try {
-        const { isFailed = false, ...report } = await measure({ repeats, pinning, plan, sizes })
-        console.log(`\n### ${report.title}\n\n${report.text}\n`)
-        if (isFailed) process.exitCode = 1
-        if (options.isKept) keep({ name, facts: facts(), ...report })
-      } catch (error) {
-        // The others are measured all the same.
-        console.error(`${name} failed: ${(error as Error).message}`)
-        process.exitCode = 1
-      }
-    }
-    if (results.length > 0) console.log(renderSummary(results.map(tableOf)))
-    if (options.isKept) console.log(`\n${renderVerdicts(judge(readKept()))}`)
-    for (const line of options.floor === null ? [] : regressions(results, options.floor)) {
-      console.error(line)
+  const contenders = options.cases.length === 0 ? [] : await findContenders(options, folder)
+  const results: CaseResult[] = []
+  for (const one of options.cases) {
+    const result = await runCase(one, contenders, plan(), repeats)
+    results.push(result)
+    const table = tableOf(result)
+    console.log(`\n${renderCase(table)}\n`)
+    if (isProfile) printProfile(join(folder, 'profiles'), result)
+    if (options.isKept) keep({ facts: facts(), ...table })
+  }
+  for (const { name, run: measure } of options.commands) {
+    try {
+      const { isFailed = false, ...report } = await measure({ repeats, pinning, plan, sizes })
+      console.log(`\n### ${report.title}\n\n${report.text}\n`)
+      if (isFailed) process.exitCode = 1
+      if (options.isKept) keep({ name, facts: facts(), ...report })
+    } catch (error) {
+      // The others are measured all the same.
+      console.error(`${name} failed: ${(error as Error).message}`)
       process.exitCode = 1
     }
-  } finally {
-    rmSync(folder, { recursive: true, force: true })
+  }
+  if (results.length > 0) console.log(renderSummary(results.map(tableOf)))
+  if (options.isKept) console.log(`\n${renderVerdicts(judge(readKept()))}`)
+  for (const line of options.floor === null ? [] : regressions(results, options.floor)) {
+    console.error(line)
+    process.exitCode = 1
   }
 }
 

@@ -71,7 +71,13 @@ export function startChild({ pin, folder }: StartOptions, command: string, args:
   child.on('error', (error) => {
     failure = error.message
   })
-  const gone = once(child, 'close').catch(() => {})
+  // A run that is ended leaves no broker behind.
+  const end = () => child.kill('SIGKILL')
+  process.once('exit', end)
+  const gone = once(child, 'close').then(
+    () => process.off('exit', end),
+    () => {},
+  )
   return {
     process: child,
     pid: child.pid ?? -1,
