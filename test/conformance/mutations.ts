@@ -467,8 +467,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.3-5 5:4.3.3-6 3:4.3.3-1',
     'broker/publish/stored-outgoing.ts',
-    "isReleased: phase === 'released' })",
-    'isReleased: false })',
+    "const isReleased = phase === 'released'",
+    'const isReleased = false',
   ),
   edit(
     '5:4.3.3-4',
