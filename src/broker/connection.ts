@@ -28,8 +28,8 @@ import type { OnlineSession } from './namespace/session.ts'
 import type { IncomingPublish } from './packets/incoming-publish.ts'
 import type { Exchange, Peer } from './packets/peer.ts'
 import type { Services } from './packets/services.ts'
+import { Hold, Reading, type ReadingOwner } from './reading.ts'
 import { type TimerWheel, WheelEntry } from './turn/timers.ts'
-import type { Resumable } from './turn/turn.ts'
 
 export type Phase =
   | { readonly name: 'awaitingConnect' }
@@ -42,11 +42,6 @@ export type Phase =
 /** MQTT 5.0 2.1.4: no packet is longer; a client that names no limit takes any. */
 const largestPacketBytes = 268_435_460
 
-/** Why the peer is not read at the moment; several may hold. */
-const Hold = { Connecting: 1, Fairness: 2, Outbox: 4, Commits: 8, Rate: 16, Takeover: 32 } as const
-
-/** Packets and deliveries after which others get their turn. */
-const workPerTurn = 4_000
 /** Before CONNECT nobody needs more (S55). */
 const waitingBytesBound = 1 << 20
 /** Messages of one connection that wait for the store before it is read more slowly. */
@@ -64,13 +59,14 @@ export interface ConnectionServices extends Services {
 }
 
 /** One peer: its phase, its bytes in and out, its deadlines. What its packets mean is decided elsewhere. */
-export class Connection implements TransportHandler, FrameSink, OutboxOwner, Peer, Resumable, WaitingPeer {
+export class Connection implements TransportHandler, FrameSink, OutboxOwner, Peer, ReadingOwner, WaitingPeer {
   readonly core: ConnectionServices
   readonly transport: Transport
   /** Null: the server name is nobody's; CONNECT is refused. */
   readonly namespace: Namespace | null
   readonly outbox: Outbox
   readonly #framer: Framer
+  readonly #reading: Reading
   readonly #deadline = new WheelEntry<Connection>(this)
   #phase: Phase = { name: 'awaitingConnect' }
   /** Of the peer; 4 until CONNECT says so. */
@@ -80,16 +76,11 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   /** Not null exactly while connected. */
   #session: OnlineSession | null = null
   #incoming: IncomingPublish | null = null
-  #holds = 0
-  #isPaused = false
-  #work = 0
-  #workTurn = 0
   #receivedMs = 0
   #maximumPacketSizeBytes = largestPacketBytes
   #heldBytes = 0
   #connectBytes = 0
   #keepAliveMs = 0
-  #cancelThrottle: Cancel | null = null
   #cancelPump: Cancel | null = null
   readonly #onClosed = new Set<() => void>()
 
@@ -100,6 +91,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
     const limits = namespace?.limits
     const maximum = limits?.maximumPacketSizeBytes ?? waitingBytesBound
     this.#framer = new Framer(Math.min(maximum, waitingBytesBound))
+    this.#reading = new Reading(core.turn, core.clock, transport, this)
     this.outbox = new Outbox(core.turn, transport, this, limits?.maximumOutboxBytes ?? waitingBytesBound)
   }
 
@@ -153,10 +145,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
     turn.begin()
     if (!this.isOpen) return
     this.#receivedMs = turn.monotonicMs
-    if (this.#workTurn !== turn.number) {
-      this.#workTurn = turn.number
-      this.#work = 0
-    }
+    this.#reading.begin()
     try {
       this.#incoming?.beginChunk(chunk)
       const failure = this.#framer.push(chunk, this)
@@ -181,10 +170,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   }
 
   /** Goes on with what was kept while the peer was not read. */
-  resume(): void {
-    this.#holds &= ~Hold.Fairness
-    if (this.#holds !== 0 || !this.isOpen) return
-    this.#work = 0
+  readOn(): void {
     try {
       this.#afterFrames(this.#framer.resume(this))
     } catch (error) {
@@ -200,25 +186,8 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
       return
     }
     if (this.#session === null) this.#countWaiting()
-    if (this.outbox.isOverBound) this.hold(Hold.Outbox)
-    const paused = this.#holds !== 0
-    if (paused === this.#isPaused) return
-    this.#isPaused = paused
-    if (paused) this.transport.pause()
-    else this.transport.resume()
-  }
-
-  hold(reason: number): void {
-    this.#holds |= reason
-  }
-
-  letGo(reason: number): void {
-    if ((this.#holds & reason) === 0) return
-    this.#holds &= ~reason
-    if (this.#holds !== 0 || !this.isOpen) return
-    // Not at once: we may be inside another peer's packet.
-    this.#holds |= Hold.Fairness
-    this.core.turn.resumeLater(this)
+    if (this.outbox.isOverBound) this.#reading.hold(Hold.Outbox)
+    this.#reading.settle()
   }
 
   onFrame(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
@@ -232,15 +201,11 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
       incoming.finishRun()
       dispatch(this, this.#session as OnlineSession, incoming, bytes, start, bodyStart, end)
     }
-    if (++this.#work > workPerTurn && this.#holds === 0) {
-      this.#holds |= Hold.Fairness
-      this.core.turn.resumeLater(this)
-    }
-    return this.#holds === 0 && this.isOpen
+    return this.#reading.countPacket() && this.isOpen
   }
 
   countWork(amount: number): void {
-    this.#work += amount
+    this.#reading.countWork(amount)
   }
 
   #onFrameUnconnected(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
@@ -260,7 +225,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
       this.#maximumPacketSizeBytes = packet.value.properties.maximumPacketSizeBytes ?? largestPacketBytes
       this.#connectBytes = end - start
       this.#phase = { name: 'authenticating', connect: packet.value }
-      this.hold(Hold.Connecting)
+      this.#reading.hold(Hold.Connecting)
       startConnect(this, packet.value)
     }
   }
@@ -304,7 +269,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   onOutboxDrained(): void {
     const session = this.#session
     if (session?.isOwed === true) session.pump(this.core.turn.now)
-    if (!this.outbox.isOverBound) this.letGo(Hold.Outbox)
+    if (!this.outbox.isOverBound) this.#reading.letGo(Hold.Outbox)
   }
 
   onOutboxOverrun(): void {
@@ -312,33 +277,27 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   }
 
   onBacklog(): void {
-    if ((this.#incoming?.uncommitted ?? 0) >= uncommittedBound) this.hold(Hold.Commits)
+    if ((this.#incoming?.uncommitted ?? 0) >= uncommittedBound) this.#reading.hold(Hold.Commits)
   }
 
   onBacklogGone(): void {
-    if ((this.#incoming?.uncommitted ?? 0) < uncommittedBound / 2) this.letGo(Hold.Commits)
+    if ((this.#incoming?.uncommitted ?? 0) < uncommittedBound / 2) this.#reading.letGo(Hold.Commits)
   }
 
   /** More than it may send: it is read on when the bucket is level. */
   onThrottled(waitMs: number): void {
-    this.hold(Hold.Rate)
-    if (this.#cancelThrottle !== null) return
-    this.#cancelThrottle = this.core.clock.setTimer(waitMs, () => {
-      this.#cancelThrottle = null
-      this.core.turn.begin()
-      this.letGo(Hold.Rate)
-    })
+    this.#reading.holdFor(waitMs)
   }
 
   waitForTakeover(isWaiting: boolean): void {
-    if (isWaiting) this.hold(Hold.Takeover)
-    else this.letGo(Hold.Takeover)
+    if (isWaiting) this.#reading.hold(Hold.Takeover)
+    else this.#reading.letGo(Hold.Takeover)
   }
 
   /** Between CONNECT and CONNACK the peer is read only while it is asked something. */
   waitForAnswer(isAsked: boolean): void {
-    if (isAsked) this.letGo(Hold.Connecting)
-    else if (this.#session === null) this.hold(Hold.Connecting)
+    if (isAsked) this.#reading.letGo(Hold.Connecting)
+    else if (this.#session === null) this.#reading.hold(Hold.Connecting)
   }
 
   pumpLater(waitMs: number): void {
@@ -379,7 +338,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
     this.#keepAliveMs = keepAliveSeconds * 1500
     if (this.#keepAliveMs === 0) this.core.deadlines.cancel(this.#deadline)
     else this.core.deadlines.schedule(this.#deadline, this.#receivedMs + this.#keepAliveMs)
-    this.letGo(Hold.Connecting)
+    this.#reading.letGo(Hold.Connecting)
   }
 
   onDeadline(): void {
@@ -388,8 +347,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
       return
     }
     // What we do not read on our own account, we do not miss.
-    const isSilent = (this.#holds & ~Hold.Outbox) === 0
-    const due = (isSilent ? this.#receivedMs : this.core.turn.monotonicMs) + this.#keepAliveMs
+    const due = (this.#reading.isSilenceItsOwn ? this.#receivedMs : this.core.turn.monotonicMs) + this.#keepAliveMs
     if (due <= this.core.turn.monotonicMs) this.end(keepAliveTimeout)
     else this.core.deadlines.schedule(this.#deadline, due)
   }
@@ -425,7 +383,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
 
   #close(abrupt: boolean): void {
     this.core.unconnected.forget(this)
-    this.#cancelThrottle?.()
+    this.#reading.end()
     this.#cancelPump?.()
     if (abrupt) {
       this.outbox.end()

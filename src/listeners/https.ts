@@ -7,8 +7,8 @@ import { requestedHost } from '../base/host-header.ts'
 import type { Clock } from '../ports/clock.ts'
 import type { HandshakeFailure } from '../ports/transport.ts'
 import type { Listening } from './front.ts'
+import { defaultLingerMs, type StreamFacts } from './peer-stream.ts'
 import { openSecureFront, type SecureDoorOptions, secureServerOptions } from './secure-front.ts'
-import { defaultLingerMs, type SocketFacts } from './socket-transport.ts'
 
 export interface HttpsDoorOptions extends SecureDoorOptions {
   /** From the start of a connection, or of a further request, to the end of the request's headers. */
@@ -20,7 +20,7 @@ export interface Upgrade {
   readonly socket: TLSSocket
   /** What the peer sent behind the headers. */
   readonly head: Buffer
-  readonly peer: SocketFacts
+  readonly peer: StreamFacts
 }
 
 export interface HttpRefusal {
@@ -36,7 +36,7 @@ export interface HttpsHandlers {
    * namespace (S49: kept-alive and coalesced connections would carry a judgement from one into another).
    */
   isSameNamespace(serverName: string | null, host: string | null): boolean
-  onRequest(request: IncomingMessage, response: ServerResponse, peer: SocketFacts): void
+  onRequest(request: IncomingMessage, response: ServerResponse, peer: StreamFacts): void
   /** Takes the stream over and answers null, or leaves it alone and says how to refuse. */
   onUpgrade(upgrade: Upgrade): HttpRefusal | null
   /** Also told of upgrades that were refused. */
@@ -54,7 +54,7 @@ const keepAliveTimeoutMs = 5_000
  */
 export function openHttps(options: HttpsDoorOptions, handlers: HttpsHandlers): Promise<Listening> {
   const { clock, lingerMs = defaultLingerMs, headersTimeoutMs } = options
-  const peers = new WeakMap<Duplex, SocketFacts>()
+  const peers = new WeakMap<Duplex, StreamFacts>()
   const server = createServer({
     ...secureServerOptions(options, ['http/1.1']),
     headersTimeout: headersTimeoutMs,
@@ -66,7 +66,7 @@ export function openHttps(options: HttpsDoorOptions, handlers: HttpsHandlers): P
   server.timeout = inactivityTimeoutMs
 
   /** What is wrong with any request on this connection; null: nothing. */
-  const misdirection = (request: IncomingMessage, peer: SocketFacts): HttpRefusal | null => {
+  const misdirection = (request: IncomingMessage, peer: StreamFacts): HttpRefusal | null => {
     const host = requestedHost(request)
     if (host === undefined) return { status: 400, detail: 'The request must name its host once, as a Host header.' }
     if (handlers.isSameNamespace(peer.serverName, host)) return null

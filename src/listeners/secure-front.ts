@@ -6,7 +6,7 @@ import type { HandshakeFailure, ListenerKind } from '../ports/transport.ts'
 import { type Arrival, type DoorOptions, type Listening, openFront, socketOptions } from './front.ts'
 import { HandshakePacer, type PacedHandshake } from './handshake-pacer.ts'
 import { readPeerChain } from './peer-chain.ts'
-import type { SocketFacts } from './socket-transport.ts'
+import type { StreamFacts } from './peer-stream.ts'
 import type { TlsContexts } from './tls-context.ts'
 
 export interface SecureDoorOptions extends DoorOptions {
@@ -18,7 +18,7 @@ export interface SecureDoorOptions extends DoorOptions {
 
 export interface SecureFrontHandler {
   /** The handshake is complete: the peer holds the key of the certificate that it showed, if it showed one. */
-  onSecure(socket: TLSSocket, facts: SocketFacts): void
+  onSecure(socket: TLSSocket, facts: StreamFacts): void
   onHandshakeFailure(failure: HandshakeFailure): void
 }
 

@@ -1,8 +1,8 @@
 import type { TLSSocket } from 'node:tls'
 import type { RawData, WebSocket } from 'ws'
-import type { Cancel, Clock } from '../ports/clock.ts'
-import type { ListenerKind, Transport, TransportEnd, TransportHandler } from '../ports/transport.ts'
-import type { SocketFacts } from './socket-transport.ts'
+import type { Clock } from '../ports/clock.ts'
+import type { TransportHandler } from '../ports/transport.ts'
+import { PeerStream, type StreamFacts } from './peer-stream.ts'
 import { writeRanges } from './write-ranges.ts'
 
 export interface WebSocketTransportOptions {
@@ -11,8 +11,6 @@ export interface WebSocketTransportOptions {
   readonly refusedOrigin: string | null
 }
 
-const noCertificates: readonly Uint8Array[] = []
-
 /** RFC 6455 7.4.1 */
 const CloseCode = { NormalClosure: 1000, UnsupportedData: 1003 } as const
 
@@ -20,70 +18,35 @@ const CloseCode = { NormalClosure: 1000, UnsupportedData: 1003 } as const
 const costOfPart = 200
 
 /** A peer's stream inside the binary messages of a WebSocket; where one ends and the next begins means nothing. */
-export class WebSocketTransport implements Transport {
-  readonly listener: ListenerKind
-  readonly serverName: string | null
-  readonly remoteAddress: string
-  readonly tlsVersion: 'TLSv1.2' | 'TLSv1.3' | null
+export class WebSocketTransport extends PeerStream {
   readonly refusedOrigin: string | null
-
   readonly #webSocket: WebSocket
   readonly #socket: TLSSocket
-  readonly #clock: Clock
-  readonly #lingerMs: number
   readonly #onWritten: () => void
-  #readChain: (() => readonly Uint8Array[]) | null
-  #chain: readonly Uint8Array[] | null = null
-  #handler: TransportHandler | null = null
-  #phase: 'open' | 'closing' | 'ended' = 'open'
-  /** Why the stream is closing or ended: the first cause counts. */
-  #cause: TransportEnd | null = null
   /** Writes handed over, and those of them that have been taken. */
   #written = 0
   #taken = 0
   #owesDrain = false
-  #cancelLinger: Cancel | null = null
 
   /** @param webSocket open on the socket, from which nothing was read yet */
-  constructor(webSocket: WebSocket, socket: TLSSocket, facts: SocketFacts, options: WebSocketTransportOptions) {
-    this.listener = facts.listener
-    this.serverName = facts.serverName
-    this.remoteAddress = facts.remoteAddress
-    this.tlsVersion = facts.tlsVersion
+  constructor(webSocket: WebSocket, socket: TLSSocket, facts: StreamFacts, options: WebSocketTransportOptions) {
+    super(facts, options.clock, options.lingerMs)
     this.refusedOrigin = options.refusedOrigin
-    this.#readChain = facts.readChain
     this.#webSocket = webSocket
     this.#socket = socket
-    this.#clock = options.clock
-    this.#lingerMs = options.lingerMs
     this.#onWritten = () => this.#oneTaken()
     webSocket.pause()
     webSocket.on('error', (error: NodeJS.ErrnoException) => this.#fail(error.code ?? 'unknown'))
-    webSocket.on('close', () => this.#closed())
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      this.#cause ??= { kind: 'error', code: error.code ?? 'unknown' }
-    })
+    webSocket.on('close', () => this.closed())
+    socket.on('error', (error: NodeJS.ErrnoException) => this.failed(error))
   }
 
   /** Bytes of a message and of a pong wait in one queue: it counts as a whole until the last message has left. */
-  get pendingBytes(): number {
+  override get pendingBytes(): number {
     return this.#taken === this.#written || this.#socket.destroyed ? 0 : this.#socket.writableLength
   }
 
-  get peerChain(): readonly Uint8Array[] {
-    if (this.#chain === null) {
-      this.#chain = this.#readChain?.() ?? noCertificates
-      this.#readChain = null
-    }
-    return this.#chain
-  }
-
-  start(handler: TransportHandler): void {
-    this.#handler = handler
-    if (this.#phase === 'ended') {
-      queueMicrotask(() => handler.onEnd(this.#cause ?? { kind: 'peerClosed' }))
-      return
-    }
+  protected override listen(handler: TransportHandler): void {
     this.#webSocket.on('message', (data: RawData, isBinary: boolean) => this.#onMessage(data as Buffer, isBinary))
     if (handler.onHeld !== undefined) this.#countHeld(handler)
     this.#socket.on('data', () => this.#lookForClose())
@@ -91,8 +54,8 @@ export class WebSocketTransport implements Transport {
     this.#webSocket.resume()
   }
 
-  write(ranges: readonly Uint8Array[]): void {
-    if (this.#phase !== 'open' || ranges.length === 0) return
+  override write(ranges: readonly Uint8Array[]): void {
+    if (this.phase !== 'open' || ranges.length === 0) return
     let total = 0
     for (let i = 0; i < ranges.length; i++) total += ranges[i]!.length
     this.#written++
@@ -101,29 +64,28 @@ export class WebSocketTransport implements Transport {
     if (this.#socket.writableLength > 0) this.#owesDrain = true
   }
 
-  pause(): void {
-    if (this.#phase === 'open') this.#webSocket.pause()
+  override pause(): void {
+    if (this.phase === 'open') this.#webSocket.pause()
   }
 
-  resume(): void {
-    if (this.#phase === 'open') this.#webSocket.resume()
+  override resume(): void {
+    if (this.phase === 'open') this.#webSocket.resume()
   }
 
-  close(): void {
-    if (this.#phase !== 'open') return
-    this.#leave({ kind: 'closedByUs' })
+  override close(): void {
+    if (this.phase !== 'open') return
+    this.leave({ kind: 'closedByUs' })
     this.#closeWebSocket(CloseCode.NormalClosure)
   }
 
-  destroy(): void {
-    if (this.#phase === 'open') this.#leave({ kind: 'closedByUs' })
+  protected override cut(): void {
     this.#webSocket.terminate()
   }
 
   #onMessage(data: Buffer, isBinary: boolean): void {
-    if (this.#phase !== 'open') return
+    if (this.phase !== 'open') return
     if (isBinary) {
-      if (data.length > 0) this.#handler?.onChunk(data)
+      if (data.length > 0) this.handler?.onChunk(data)
       return
     }
     // [MQTT-6.0.0-1]
@@ -144,7 +106,7 @@ export class WebSocketTransport implements Transport {
     }
     const onFrame = (data: Buffer): void => released(data.length)
     const onData = (chunk: Buffer): void => {
-      if (this.#written > 0 || this.#phase !== 'open') {
+      if (this.#written > 0 || this.phase !== 'open') {
         this.#socket.off('data', onData)
         for (const event of ['message', 'ping', 'pong'] as const) this.#webSocket.off(event, onFrame)
         return
@@ -160,9 +122,9 @@ export class WebSocketTransport implements Transport {
 
   #oneTaken(): void {
     this.#taken++
-    if (!this.#owesDrain || this.#phase !== 'open' || this.pendingBytes > 0) return
+    if (!this.#owesDrain || this.phase !== 'open' || this.pendingBytes > 0) return
     this.#owesDrain = false
-    this.#handler?.onDrain()
+    this.handler?.onDrain()
   }
 
   /** The library has answered a close frame by the time its chunk is done. */
@@ -170,48 +132,25 @@ export class WebSocketTransport implements Transport {
     if (this.#webSocket.readyState !== this.#webSocket.OPEN) this.#peerEnded()
   }
 
-  /** The core hears of the end when nothing of its memory is in the socket any more. */
   #peerEnded(): void {
-    if (this.#phase !== 'open') return
-    this.#leave({ kind: 'peerClosed' })
-    if (this.pendingBytes === 0) this.#end()
-    this.#linger()
+    if (this.phase !== 'open') return
+    this.leave({ kind: 'peerClosed' })
+    if (this.pendingBytes === 0) this.end()
+    this.linger()
   }
 
   #fail(code: string): void {
-    if (this.#phase !== 'open') return
-    this.#leave({ kind: 'error', code })
-    if (this.pendingBytes === 0) this.#end()
-    this.#linger()
+    if (this.phase !== 'open') return
+    this.leave({ kind: 'error', code })
+    if (this.pendingBytes === 0) this.end()
+    this.linger()
   }
 
   #closeWebSocket(code: number): void {
     // The peer's close frame is behind what it still sends; that is read and dropped.
     this.#webSocket.resume()
     this.#webSocket.close(code)
-    this.#linger()
-  }
-
-  #closed(): void {
-    this.#cancelLinger?.()
-    this.#cancelLinger = null
-    if (this.#phase !== 'ended') this.#end()
-  }
-
-  #leave(cause: TransportEnd): void {
-    this.#phase = 'closing'
-    this.#cause ??= cause
-  }
-
-  #linger(): void {
-    this.#cancelLinger ??= this.#clock.setTimer(this.#lingerMs, () => this.#webSocket.terminate())
-  }
-
-  #end(): void {
-    this.#phase = 'ended'
-    this.#readChain = null
-    this.#cause ??= { kind: 'peerClosed' }
-    this.#handler?.onEnd(this.#cause)
+    this.linger()
   }
 }
 

@@ -4,7 +4,7 @@ import type { Clock } from '../ports/clock.ts'
 import type { AcceptTransport } from '../ports/transport.ts'
 import type { HttpRefusal, Upgrade } from './https.ts'
 import { isOwnOrigin, type OriginPolicy } from './origin.ts'
-import { defaultLingerMs } from './socket-transport.ts'
+import { defaultLingerMs } from './peer-stream.ts'
 import { WebSocketTransport } from './websocket-transport.ts'
 
 const webSocketPath = '/mqtt'

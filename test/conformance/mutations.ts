@@ -428,12 +428,7 @@ const publishing: readonly Mutation[] = [
     ['broker/message/inflight.ts', 'return this.#count < this.#maximumMessages &&', 'return this.#count < 65_535 &&'],
     ['broker/message/inflight.ts', 'assert(this.#count < this.#maximumMessages,', 'assert(this.#count < 65_535,'],
   ),
-  edit(
-    '3:3.3.5-2',
-    'broker/packets/incoming-publish.ts',
-    'if (view.qos === 0 || this.#session.version === 4) {',
-    never,
-  ),
+  edit('3:3.3.5-2', 'broker/packets/publish-answers.ts', 'if (view.qos === 0 || this.#session.version === 4) {', never),
   edit(
     '5:4.3.2-5 3:4.3.2-2',
     'broker/packets/incoming-publish.ts',
@@ -461,8 +456,8 @@ const publishing: readonly Mutation[] = [
   edit(
     '5:4.3.3-9',
     'broker/packets/incoming-publish.ts',
-    '      this.#refuseTopic(topicFault)\n      return',
-    '      this.#refuseTopic(topicFault)\n      if (view.qos === 2) this.#hold(slot)\n      return',
+    '      this.#answers.refuseTopic(view, topicFault)\n      return',
+    '      this.#answers.refuseTopic(view, topicFault)\n      if (view.qos === 2) this.#exactlyOnce.hold(slot, view, this.publisher, ReasonCode.Success)\n      return',
   ),
   edit(
     '5:4.3.3-5 5:4.3.3-6 3:4.3.3-1',

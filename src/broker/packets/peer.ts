@@ -5,7 +5,8 @@ import type { Cancel } from '../../ports/clock.ts'
 import type { Transport } from '../../ports/transport.ts'
 import type { Namespace } from '../namespace/namespace.ts'
 import type { OnlineSession, SessionLink } from '../namespace/session.ts'
-import type { IncomingPublish, PublishLink } from './incoming-publish.ts'
+import type { IncomingPublish } from './incoming-publish.ts'
+import type { PublishLink } from './publish-answers.ts'
 import type { Services } from './services.ts'
 
 /** An enhanced authentication that is under way. */
