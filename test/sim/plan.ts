@@ -63,6 +63,8 @@ export interface Setup {
   readonly hasRegistryChanges: boolean
   readonly hasRudeness: boolean
   readonly isEventGrid: boolean
+  /** Clients come back before the broker has missed them, and the process dies often: what is half done changes hands. */
+  readonly isRestless: boolean
 }
 
 export interface Plan {
@@ -93,6 +95,9 @@ const weights: Readonly<Record<ClientAction, number>> = {
   rude: 1,
 }
 
+/** Of a disk that is slow and does all it says. */
+const slowModes: readonly DiskMode[] = ['slow', 'slow', 'lateAnswer', 'fine']
+
 /** Everything about a run follows from its seed and the number of its actions. */
 export function makePlan(seed: number, steps: number): Plan {
   const dice = new Dice(seed)
@@ -107,6 +112,7 @@ export function makePlan(seed: number, steps: number): Plan {
     hasRegistryChanges: dice.chance(0.35),
     hasRudeness: dice.chance(0.3),
     isEventGrid: dice.chance(0.15),
+    isRestless: dice.chance(0.2),
   }
   const actions: Action[] = []
   for (let client = 0; client < setup.devices * 2; client++) {
@@ -123,8 +129,8 @@ function makeAction(setup: Setup, dice: Dice): Action {
     client: 100,
     everybody: 8,
     time: 5,
-    disk: setup.hasFaults ? 7 : 0,
-    crash: setup.hasCrashes ? 2 : 0,
+    disk: setup.isRestless ? 12 : setup.hasFaults ? 7 : 0,
+    crash: setup.isRestless ? 6 : setup.hasCrashes ? 2 : 0,
     registry: setup.hasRegistryChanges ? 5 : 0,
   })
   switch (kind) {
@@ -134,7 +140,12 @@ function makeAction(setup: Setup, dice: Dice): Action {
     case 'time':
       return { ...step, kind, ms: dice.pick([1, 20, 60, 1_000, 3_000, 11_000, 70_000]) }
     case 'disk':
-      return { ...step, kind, mode: dice.pick(['fine', ...diskModes]), delayMs: dice.pick([1, 15, 400]) }
+      return {
+        ...step,
+        kind,
+        mode: dice.pick(setup.isRestless ? slowModes : ['fine', ...diskModes]),
+        delayMs: dice.pick([1, 15, 400]),
+      }
     case 'registry':
       return {
         ...step,
@@ -144,7 +155,11 @@ function makeAction(setup: Setup, dice: Dice): Action {
         namespace: dice.between(0, 1),
       }
     case 'client': {
-      const action = dice.weighted(setup.hasRudeness ? weights : { ...weights, rude: 0 })
+      const action = dice.weighted({
+        ...weights,
+        ...(setup.hasRudeness ? {} : { rude: 0 }),
+        ...(setup.isRestless ? { connect: 30 } : {}),
+      })
       return { ...step, kind: action, client: dice.between(0, setup.devices * 2 - 1) }
     }
   }

@@ -99,7 +99,7 @@ class Simulation {
       case 'connect':
       case 'connectClean':
         // Mostly somebody who is not connected; sometimes the client gave up what the broker thinks is there.
-        if (link !== null && dice.chance(0.7)) return
+        if (link !== null && dice.chance(this.#world.setup.isRestless ? 0.2 : 0.7)) return
         device.connect(this.#wishFor(device, kind === 'connectClean', dice))
         if (this.#world.isFaulty && device.link !== null) device.link.excuses.add('disk')
         if (dice.chance(0.8)) await this.#flow(device, dice)
