@@ -20,13 +20,20 @@ if (major < oldest[0] || (major === oldest[0] && minor < oldest[1])) {
  * A broker of many idle connections makes few young objects; the room that V8 takes for them by default (three times 16
  * MiB) is up to 9 KB for each of 5,000 connections, and a quarter of it is as fast (bench: mtls-idle, mtls-connect). And
  * its four threads that mark and compile beside ours would get four fifths of a core that they share with it, for as long
- * as they mark: one is enough (bench: storm). V8 asks for both before the first line of a program, so the process starts
- * over in its place: same process id, same streams. Whoever gives either, in NODE_OPTIONS or before this file, keeps it.
+ * as they mark: one is enough (bench: storm). Node.js reports 118 KB for each TLS connection, most of it never touched, and
+ * V8 collects the whole heap for each 64 MiB that were reported: every 570 connections of a fleet that comes back. Counted
+ * towards the limit that grows with the heap they begin a collection when one is worth it (bench: storm; only the V8 of
+ * Node.js 24 is known to know it, and one that does not would not start). V8 asks for all of it before the first line of a
+ * program, so the process starts over in its place: same process id, same streams. Whoever gives one of them, in
+ * NODE_OPTIONS or before this file, keeps it.
  */
 const settings = [
   { given: /semi[-_]space/, flag: '--max-semi-space-size=4' },
   { given: /v8[-_]pool[-_]size/, flag: '--v8-pool-size=1' },
 ]
+if (process.versions.v8.startsWith('13.')) {
+  settings.push({ given: /external[-_]memory/, flag: '--external-memory-accounted-in-global-limit' })
+}
 const serves = process.argv[2] === 'serve' || process.argv[2] === 'dev'
 const options = [...process.execArgv, process.env.NODE_OPTIONS].join(' ')
 const flags = settings.filter(({ given }) => !given.test(options)).map(({ flag }) => flag)

@@ -35,6 +35,9 @@ async function startPeer(peer: NodePeerOptions['peer'], module: string | null, o
   const script = join(import.meta.dirname, 'node-peer-server.ts')
   // As ours is started, see bin/sealgate.js: what both leave to V8 they leave alike.
   const settings = peer === 'bare' ? ['--max-semi-space-size=4', '--v8-pool-size=1'] : []
+  if (peer === 'bare' && process.versions.v8.startsWith('13.')) {
+    settings.push('--external-memory-accounted-in-global-limit')
+  }
   const child = startChild(options, process.execPath, [...settings, ...nodeOptions, script, JSON.stringify(told)])
   const ready = await waitFor(child, () =>
     existsSync(readyFile) ? (JSON.parse(readFileSync(readyFile, 'utf8')) as NodePeerReady) : null,
