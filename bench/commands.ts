@@ -87,7 +87,8 @@ export const commands: readonly Command[] = [
     about: "a fleet's registry; takes minutes (--clients 1000000 --deployment 40000 --sessions 5000)",
     async run({ sizes }) {
       const { clients, deployment, sessions } = { ...scaleSizes, ...sizes }
-      const result = await measureRegistryScale({ ...scaleSizes, clients, deployment, sessions })
+      const middle = Math.min(scaleSizes.middle, clients)
+      const result = await measureRegistryScale({ ...scaleSizes, clients, middle, deployment, sessions })
       const title = `registry-scale: a registry of ${clients} clients`
       return { title, text: renderRegistryScale(result), figures: result.figures }
     },

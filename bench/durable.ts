@@ -39,7 +39,7 @@ export function renderDurable(rounds: readonly DurableRound[]): string {
     '| --- | --- |',
     `| store alone: body and reference, one queue each | ${Math.round(store)} |`,
     `| end to end (${durableCase}) | ${Math.round(endToEnd)} |`,
-    `| end to end to store, median of the rounds | ${toStore.toFixed(2)} |`,
+    `| end to end to store, median of ${rounds.length} rounds | ${toStore.toFixed(2)} |`,
   ].join('\n')
 }
 

@@ -6,7 +6,6 @@ export interface Facts {
   /** UTC, to the minute. */
   readonly date: string
   readonly machine: string
-  readonly rounds: number
 }
 
 export interface KeptCase extends CaseTable {

@@ -77,7 +77,7 @@ export function renderResults(kept: Kept): string {
   // What was measured elsewhere says so.
   const where = ({ machine }: Facts) => (machines.length > 1 ? `; machine ${machines.indexOf(machine) + 1}` : '')
   const when = (facts: Facts) => `Commit ${facts.commit}, ${facts.date}${where(facts)}.`
-  const ofCase = (one: KeptCase) => `${renderCase(one)}\n\n${one.facts.rounds} rounds. ${when(one.facts)}`
+  const ofCase = (one: KeptCase) => `${renderCase(one)}\n\n${one.rounds} rounds. ${when(one.facts)}`
   return `${[
     '# Bench results',
     '',

@@ -14,6 +14,7 @@ interface CaseFacts {
   readonly name: string
   readonly title: string
   readonly kind: 'traffic' | 'connects' | 'idle'
+  readonly rounds: number
   /** Sent on schedule: what a broker could do is not seen, and the generator looks at the clock all the time. */
   readonly isScheduled: boolean
 }

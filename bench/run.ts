@@ -52,7 +52,7 @@ async function run(options: Options): Promise<void> {
   for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(1))
   const [commit, machine] = [currentCommit(), describeMachine()]
   const facts = (): Facts => ({
-    ...{ commit, machine, rounds: options.repeats },
+    ...{ commit, machine },
     date: new Date().toISOString().slice(0, 16).replace('T', ' '),
   })
   let material: Material | null = null

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { type Facts, formatKept, type KeptCase, type KeptReport, mergeKept, parseKept } from '../../bench/kept.ts'
 
-const facts = (commit: string): Facts => ({ commit, date: '2026-01-02 03:04', machine: 'M', rounds: 3 })
+const facts = (commit: string): Facts => ({ commit, date: '2026-01-02 03:04', machine: 'M' })
 const named = (name: string, commit: string): KeptCase => ({
-  ...{ name, title: name, kind: 'traffic', isScheduled: false, rows: [], facts: facts(commit) },
+  ...{ name, title: name, kind: 'traffic', rounds: 3, isScheduled: false, rows: [], facts: facts(commit) },
 })
 const report = (name: string, figure: number): KeptReport => ({
   ...{ name, title: name, text: 'one\ntwo', figures: { figure }, facts: facts('c1') },

@@ -31,7 +31,7 @@ function series(
   return { broker, version: '1', setting, results, failures: [] }
 }
 
-const facts = { name: 'x', title: 'X', kind: 'traffic', isScheduled: false } as const
+const facts = { name: 'x', title: 'X', kind: 'traffic', rounds: 3, isScheduled: false } as const
 const traffic = (...all: Series[]): CaseResult => ({ ...facts, series: all })
 const rowsOf = (result: CaseResult) => tableOf(result).rows
 const printed = (result: CaseResult): string => renderCase(tableOf(result))

@@ -10,7 +10,7 @@ import { ourselvesWithout, type Row } from '../../bench/results.ts'
 import { stormFigures } from '../../bench/storm.ts'
 import { judge, renderVerdicts, type Target, targets } from '../../bench/targets.ts'
 
-const facts: Facts = { commit: 'abc1234', date: '2026-01-02 03:04', machine: 'M', rounds: 3 }
+const facts: Facts = { commit: 'abc1234', date: '2026-01-02 03:04', machine: 'M' }
 
 function row(broker: string, fields: Partial<Row> = {}): Row {
   const counted = { figure: 1, spread: 0, perWallSecond: 1, brokerBusy: 1, systemShare: 0, loadBusy: 0, othersShare: 0 }
@@ -22,7 +22,7 @@ function row(broker: string, fields: Partial<Row> = {}): Row {
 }
 
 function keptCase(name: string, ...rows: Row[]): KeptCase {
-  return { name, title: name, kind: 'traffic', isScheduled: false, facts, rows }
+  return { name, title: name, kind: 'traffic', rounds: 3, isScheduled: false, facts, rows }
 }
 
 function keptReport(name: string, figures: Record<string, number>): KeptReport {
