@@ -186,7 +186,10 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
       return
     }
     if (this.#session === null) this.#countWaiting()
-    if (this.outbox.isOverBound) this.#reading.hold(Hold.Outbox)
+    if (this.outbox.isOverBound) {
+      this.#reading.hold(Hold.Outbox)
+      this.outbox.isAwaited = true
+    }
     this.#reading.settle()
   }
 
@@ -269,7 +272,9 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   onOutboxDrained(): void {
     const session = this.#session
     if (session?.isOwed === true) session.pump(this.core.turn.now)
-    if (!this.outbox.isOverBound) this.#reading.letGo(Hold.Outbox)
+    const { isOverBound } = this.outbox
+    if (!isOverBound) this.#reading.letGo(Hold.Outbox)
+    this.outbox.isAwaited = isOverBound || session?.isOwed === true
   }
 
   onOutboxOverrun(): void {

@@ -262,7 +262,7 @@ function admit(
   core.rejudge.add(session)
   core.rejudge.held(session)
   noteCertificate(core, session)
-  if (opened.queue === 'stored') session.stored = new StoredOutgoing(session, core, opened.inflight)
+  if (opened.queue === 'stored') session.queueIn(new StoredOutgoing(session, core, opened.inflight))
   namespace.counters.connects++
 
   connection.send({

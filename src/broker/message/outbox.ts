@@ -11,6 +11,7 @@ const earlyFlushBytes = 512 << 10
 /** What a subscriber that keeps up may have waiting, as a multiple of the bound for one that does not. */
 const burstFactor = 8
 const smallestBacklogBlock = 16 << 10
+const none: readonly (Arena | null)[] = []
 
 export interface OutboxOwner {
   /** Everything that was written has been taken. */
@@ -30,6 +31,10 @@ export class Outbox implements TurnOutbox {
   readonly #owner: OutboxOwner
   #boundBytes: number
 
+  /** Nearly always there is one range, kept here so that no list has to be looked at (bench: tls-one); null: see the lists. */
+  #onlyArena: Arena | null = null
+  #onlyStart = 0
+  #onlyEnd = 0
   #arenas: (Arena | null)[] = []
   /** Four per range: start, end, offset of the Packet Identifier to write (0: none), the identifier. */
   #numbers: number[] = []
@@ -45,9 +50,12 @@ export class Outbox implements TurnOutbox {
   /** The transport has not taken the last write yet; `#held` stays pinned until it has. */
   #busy = false
   #busySince = 0
-  #held: (Arena | null)[] = []
-  #heldCount = 0
+  /** Of what the transport holds; several only where a burst was not copied into one block. */
+  #held: Arena | null = null
+  #heldMore: readonly (Arena | null)[] = none
   #ended = false
+  /** Somebody waits for room, so the owner is told when there is some; he says whether anybody still does (bench: tls-one). */
+  isAwaited = false
 
   /** Ranges, backlog and what the transport holds. */
   #waitingBytes = 0
@@ -95,6 +103,10 @@ export class Outbox implements TurnOutbox {
   append(arena: Arena, start: number, end: number): void {
     if (this.#ended) return
     this.#waitingBytes += end - start
+    if (this.#onlyArena === arena && this.#onlyEnd === start) {
+      this.#onlyEnd = end
+      return
+    }
     const last = this.#count - 1
     if (last >= 0 && this.#arenas[last] === arena) {
       const at = last << 2
@@ -138,6 +150,38 @@ export class Outbox implements TurnOutbox {
   }
 
   #push(arena: Arena, start: number, end: number, patchAt: number, identifier: number): void {
+    const isFirst = this.#isWithoutRange
+    if (isFirst && patchAt === 0) {
+      this.#onlyArena = arena
+      this.#onlyStart = start
+      this.#onlyEnd = end
+    } else {
+      this.#spill()
+      this.#list(arena, start, end, patchAt, identifier)
+    }
+    arena.pins++
+    if (!this.#isDirty) {
+      this.#isDirty = true
+      this.#since = this.#turn.number
+      this.#turn.dirty(this)
+    } else if (isFirst) {
+      this.#since = this.#turn.number
+    }
+    if (!this.#busy && this.#waitingBytes > earlyFlushBytes) this.#flush()
+  }
+
+  get #isWithoutRange(): boolean {
+    return this.#onlyArena === null && this.#count === 0
+  }
+
+  /** The only range goes before those that follow it. */
+  #spill(): void {
+    if (this.#onlyArena === null) return
+    this.#list(this.#onlyArena, this.#onlyStart, this.#onlyEnd, 0, 0)
+    this.#onlyArena = null
+  }
+
+  #list(arena: Arena, start: number, end: number, patchAt: number, identifier: number): void {
     const at = this.#count << 2
     this.#arenas[this.#count++] = arena
     const numbers = this.#numbers
@@ -145,15 +189,6 @@ export class Outbox implements TurnOutbox {
     numbers[at + 1] = end
     numbers[at + 2] = patchAt
     numbers[at + 3] = identifier
-    arena.pins++
-    if (!this.#isDirty) {
-      this.#isDirty = true
-      this.#since = this.#turn.number
-      this.#turn.dirty(this)
-    } else if (this.#count === 1) {
-      this.#since = this.#turn.number
-    }
-    if (!this.#busy && this.#waitingBytes > earlyFlushBytes) this.#flush()
   }
 
   /** Called by the turn when this outbox was marked dirty in it. */
@@ -164,7 +199,7 @@ export class Outbox implements TurnOutbox {
       this.#flush()
       return
     }
-    if (this.#count === 0) return
+    if (this.#isWithoutRange) return
     if (this.#turn.number > this.#since) {
       this.#moveToBacklog()
     } else {
@@ -183,7 +218,7 @@ export class Outbox implements TurnOutbox {
     // Over TLS every write is under way until the next turn, so a peer that was just sent something still hears why it
     // has to go. One that takes nothing does not: its backlog is dropped.
     if (this.isSlow) return
-    if (this.#count > 0) this.#moveToBacklog()
+    if (!this.#isWithoutRange) this.#moveToBacklog()
     if (this.#backlog.length === 0) return
     const ranges = this.#backlog
     this.#backlog = []
@@ -196,8 +231,8 @@ export class Outbox implements TurnOutbox {
     if (!this.#busy) return
     this.#release()
     if (this.#ended) return
-    if (this.#count > 0 || this.#backlog.length > 0) this.#markDirty()
-    this.#owner.onOutboxDrained()
+    if (!this.#isWithoutRange || this.#backlog.length > 0) this.#markDirty()
+    if (this.isAwaited) this.#owner.onOutboxDrained()
   }
 
   /**
@@ -207,8 +242,7 @@ export class Outbox implements TurnOutbox {
   end(): void {
     if (this.#ended) return
     this.#ended = true
-    for (let i = 0; i < this.#count; i++) this.#unpin(i)
-    this.#count = 0
+    this.#dropRanges()
     this.#backlog = []
     this.#waitingBytes = this.#inTransportBytes
   }
@@ -218,12 +252,18 @@ export class Outbox implements TurnOutbox {
     this.end()
     this.#turn.outboxes.delete(this)
     if (!this.#busy) return
-    for (let i = 0; i < this.#heldCount; i++) (this.#held[i] as Arena).isTainted = true
+    if (this.#held !== null) this.#held.isTainted = true
+    for (const arena of this.#heldMore) if (arena !== null) arena.isTainted = true
     this.#release()
   }
 
   holds(arena: Arena): boolean {
-    return this.#held.includes(arena) || this.#arenas.includes(arena)
+    return (
+      this.#held === arena ||
+      this.#onlyArena === arena ||
+      this.#heldMore.includes(arena) ||
+      this.#arenas.includes(arena)
+    )
   }
 
   overrun(): void {
@@ -242,51 +282,59 @@ export class Outbox implements TurnOutbox {
     this.#arenas[index] = null
   }
 
+  /** Unpins all ranges. */
+  #dropRanges(): void {
+    if (this.#onlyArena !== null) this.#onlyArena.pins--
+    this.#onlyArena = null
+    for (let i = 0; i < this.#count; i++) this.#unpin(i)
+    this.#count = 0
+  }
+
   #release(): void {
-    const held = this.#held
-    for (let i = 0; i < this.#heldCount; i++) {
-      ;(held[i] as Arena).pins--
-      held[i] = null
+    if (this.#held !== null) {
+      this.#held.pins--
+      this.#held = null
     }
-    this.#heldCount = 0
+    if (this.#heldMore !== none) {
+      for (const arena of this.#heldMore) if (arena !== null) arena.pins--
+      this.#heldMore = none
+    }
     this.#busy = false
     this.#waitingBytes -= this.#inTransportBytes
     this.#inTransportBytes = 0
   }
 
   #flush(): void {
-    const count = this.#count
-    if (count === 0 && this.#backlog.length === 0) return
-    const numbers = this.#numbers
+    if (this.#isWithoutRange && this.#backlog.length === 0) return
     const written = this.#waitingBytes
     let ranges: Uint8Array[]
-    if (count === 1 && this.#backlog.length === 0 && numbers[2] === 0) {
-      ranges = [(this.#arenas[0] as Arena).bytes.subarray(numbers[0], numbers[1])]
+    if (this.#onlyArena !== null && this.#backlog.length === 0) {
+      ranges = [this.#onlyArena.bytes.subarray(this.#onlyStart, this.#onlyEnd)]
     } else {
-      let total = 0
-      for (let i = 0, at = 0; i < count; i++, at += 4) total += (numbers[at + 1] as number) - (numbers[at] as number)
+      this.#spill()
+      const total = this.#listedBytes
       ranges = this.#backlog
       this.#backlog = []
       this.#backlogFree = 0
-      if (count > 0 && total <= coalesceBytes) ranges.push(this.#coalesce(total))
-      else for (let i = 0; i < count; i++) ranges.push(this.#rangeAt(i))
+      if (this.#count > 0 && total <= coalesceBytes) ranges.push(this.#coalesce(total))
+      else for (let i = 0; i < this.#count; i++) ranges.push(this.#rangeAt(i))
     }
     this.#transport.write(ranges)
     if (this.#ended) return
     if (this.#transport.pendingBytes === 0) {
-      for (let i = 0; i < this.#count; i++) this.#unpin(i)
-      this.#count = 0
+      this.#dropRanges()
       this.#waitingBytes -= written
       // Who stopped because too much waited goes on.
       if (written > this.#boundBytes) this.#owner.onOutboxDrained()
       return
     }
-    // The two lists change places: what the transport holds, and what gathers meanwhile (bench: one message at a time).
-    const emptied = this.#held
-    this.#held = this.#arenas
-    this.#heldCount = this.#count
-    this.#arenas = emptied
-    this.#count = 0
+    this.#held = this.#onlyArena
+    this.#onlyArena = null
+    if (this.#count > 0) {
+      this.#heldMore = this.#arenas
+      this.#arenas = []
+      this.#count = 0
+    }
     this.#busy = true
     this.#busySince = this.#turn.number
     this.#inTransportBytes = written
@@ -310,8 +358,7 @@ export class Outbox implements TurnOutbox {
     block.used = start + total
     this.#copyTo(block.bytes, start)
     block.pins++
-    this.#arenas[0] = block
-    this.#count = 1
+    this.#onlyArena = block
     return block.bytes.subarray(start, start + total)
   }
 
@@ -336,11 +383,17 @@ export class Outbox implements TurnOutbox {
     this.#count = 0
   }
 
-  #moveToBacklog(): void {
+  get #listedBytes(): number {
     let total = 0
     for (let i = 0, at = 0; i < this.#count; i++, at += 4) {
       total += (this.#numbers[at + 1] as number) - (this.#numbers[at] as number)
     }
+    return total
+  }
+
+  #moveToBacklog(): void {
+    this.#spill()
+    const total = this.#listedBytes
     const last = this.#backlog[this.#backlog.length - 1]
     if (last !== undefined && this.#backlogFree >= total) {
       const block = Buffer.from(last.buffer, last.byteOffset, last.length + total)

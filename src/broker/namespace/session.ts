@@ -122,8 +122,7 @@ export class OnlineSession {
   #pacedUntilMs = 0
   /** QoS 1 messages of share groups under way, by identifier; null: none so far (bench: mtls-idle). */
   #shared: Map<number, SharedCopy> | null = null
-  /** Null: the queue is in memory. */
-  stored: StoredQueue | null = null
+  #stored: StoredQueue | null = null
 
   constructor(facts: SessionFacts) {
     const { limits } = facts.namespace
@@ -157,6 +156,16 @@ export class OnlineSession {
       },
       facts.namespace.queuedBytes,
     )
+  }
+
+  /** Null: the queue is in memory. */
+  get stored(): StoredQueue | null {
+    return this.#stored
+  }
+
+  queueIn(stored: StoredQueue): void {
+    this.#stored = stored
+    this.outbox.isAwaited = true
   }
 
   /** Its messages are counted or written one by one, so they cannot be copied as a run. */
@@ -299,6 +308,7 @@ export class OnlineSession {
     const { queuedBytes } = this.namespace
     const isFull = !queuedBytes.hasRoomFor(message.frame.length)
     const fits = this.queue.push(shared === null ? message : { ...message, shared })
+    this.outbox.isAwaited = true
     if (this.queue.dropped > dropped) {
       this.namespace.counters.droppedOverflow += this.queue.dropped - dropped
       this.namespace.limitBites(isFull ? 'maximumNamespaceQueuedBytes' : 'maximumQueuedMessages')
@@ -313,6 +323,7 @@ export class OnlineSession {
   /** Resumed when the socket took what it had, or the client acknowledged something. */
   waitsForRoom(sender: Resumable): void {
     this.#waiting.push(sender)
+    this.outbox.isAwaited = true
   }
 
   /** Is there anything that `pump` might send or resume? */

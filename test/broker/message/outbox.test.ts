@@ -136,7 +136,49 @@ test('ranges behind a stalled write move into memory of their own and keep their
   slow.peer.stall(false)
   fake.turn()
   assert.equal(textOf(slow.peer.take()), 'abcde')
-  assert.equal(slow.counts().drained, 1)
+})
+
+test('the owner hears that there is room again while somebody waits for it, and only then', () => {
+  const { fake, turn, make } = setup()
+  const { outbox, peer, counts } = make()
+  const round = () => {
+    peer.stall(true)
+    publish(turn, 'a', outbox)
+    fake.turn()
+    peer.stall(false)
+    fake.turn()
+  }
+  round()
+  assert.equal(counts().drained, 0)
+  outbox.isAwaited = true
+  round()
+  round()
+  assert.equal(counts().drained, 2)
+  outbox.isAwaited = false
+  round()
+  assert.equal(counts().drained, 2)
+  assert.equal(textOf(peer.take()), 'aaaa')
+})
+
+test('a burst too large for one copy is pinned in all its arenas until the transport has taken it', () => {
+  const { fake, turn, make } = setup(2 * arenaBytes)
+  const { outbox, peer } = make()
+  const words = ['a', 'b', 'c'].map((letter) => letter.repeat(60 << 10))
+  peer.stall(true)
+  for (const word of words) {
+    publish(turn, word, outbox)
+    outbox.send(Buffer.from('|'))
+  }
+  const [oldest] = [turn.arenas.reserve(1)]
+  fake.turn()
+  assert.ok(oldest !== undefined && outbox.holds(oldest))
+  // Nothing of it is written over meanwhile.
+  publish(turn, 'x'.repeat(arenaBytes >> 1), make().outbox)
+  fake.turn()
+  peer.stall(false)
+  fake.turn()
+  assert.ok(!outbox.holds(oldest))
+  assert.equal(textOf(peer.take()), `${words.join('|')}|`)
 })
 
 test('a peer that does not keep up is bounded, one that does may burst within a turn', () => {
