@@ -287,7 +287,17 @@ export class PublishRun {
   }
 
   #acknowledge(outbox: Outbox): void {
-    appendPubacks(this.#turn, outbox, this.#identifiers())
+    const count = this.#count
+    const bytes = this.#bytes
+    const arena = this.#turn.acknowledgements.reserve(4 * count)
+    const start = arena.used
+    let at = start
+    for (let i = 0; i < count; i++) {
+      const identifierAt = this.#identifiersAt[i] as number
+      at = encodePuback(arena.bytes, at, (bytes[identifierAt]! << 8) | bytes[identifierAt + 1]!)
+    }
+    arena.used = at
+    outbox.append(arena, start, at)
   }
 
   #identifiers(): number[] {
