@@ -5,9 +5,11 @@ const busyTurnMs = 2
 /** After a turn with less work nobody answered; those who are silent change places with others only now and then. */
 const idleTurnMs = 1
 const idleWaitMs = 2
-/** Places; there are the most at first. */
-const fewest = 2
+/** Places; there are the most at first, and again when nobody answers. */
+const fewest = 1
 const most = 8
+/** While peers answer: more would only make turns longer, they have enough to do as it is (bench: storm). */
+const mostAnswering = 3
 
 export interface PacerOptions {
   /** Milliseconds that the event loop has worked, all in all; not those in which it waited. */
@@ -154,15 +156,18 @@ export class HandshakePacer {
     const worked = this.#workedMs()
     const turnMs = this.#workedBefore === null ? null : worked - this.#workedBefore
     this.#workedBefore = null
-    if (turnMs !== null) {
-      this.#limit = turnMs > busyTurnMs ? Math.max(fewest, this.#limit >> 1) : Math.min(most, this.#limit + 1)
-    }
+    if (turnMs !== null) this.#adapt(turnMs)
     this.#takeTurns()
     if (this.#waitingCount === 0 && turnMs !== null) return
     if (turnMs === null || turnMs >= idleTurnMs) {
       this.#workedBefore = worked
       this.#watch()
     } else this.#cancelTimer = this.#clock.setTimer(idleWaitMs, () => this.#watch())
+  }
+
+  #adapt(turnMs: number): void {
+    if (turnMs > busyTurnMs) this.#limit = Math.max(fewest, this.#limit >> 1)
+    else if (this.#limit < (turnMs < idleTurnMs ? most : mostAnswering)) this.#limit++
   }
 
   /** Who could be read gives way to those who wait. */

@@ -160,6 +160,22 @@ test('S55 long turns leave fewer places, short ones more; never none, never very
   assert.ok(least > 0)
   rounds(1_000, 1)
   assert.ok(pacer.limit > least)
+  assert.ok(pacer.limit <= 3, `${pacer.limit} while peers answer`)
+})
+
+test('S55 the most places are there again when nobody answers, so that silent peers have their turn soon', () => {
+  const { pacer, enter, turn, advance, work } = setUp()
+  for (let i = 0; i < 100; i++) enter(i)
+  for (let i = 0; i < 50; i++) {
+    work(30)
+    turn()
+  }
+  const least = pacer.limit
+  for (let i = 0; i < 200; i++) {
+    turn()
+    advance(2)
+  }
+  assert.ok(pacer.limit > Math.max(least, 3), `${pacer.limit}`)
   assert.ok(pacer.limit <= 8, `${pacer.limit}`)
 })
 
