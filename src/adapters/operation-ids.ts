@@ -13,9 +13,22 @@ export function assertBodiesExist(commit: Commit): void {
   const check = (body: number): void => {
     if (!(body >= 0 && body < count)) assert(false, `a commit names body ${body} of ${count}`)
   }
+  const checkEnds = (ends: readonly number[], body: Uint8Array): void => {
+    let last = 0
+    for (let i = 0; i < ends.length; i++) {
+      const end = ends[i] as number
+      assert(end >= last && end <= body.length, 'the messages of a run lie one behind the other')
+      last = end
+    }
+    assert(ends.length > 0 && last === body.length, 'the last message of a run ends with its body')
+  }
   // Counted loops: this runs once per commit, over all its messages (bench: store).
   const checkAll = ({ messages }: Append): void => {
-    for (let i = 0; i < messages.length; i++) check((messages[i] as QueuedDelivery).body)
+    for (let i = 0; i < messages.length; i++) {
+      const { body, ends } = messages[i] as QueuedDelivery
+      check(body)
+      if (ends !== undefined) checkEnds(ends, commit.bodies[body] as Uint8Array)
+    }
   }
   for (const append of commit.appends) checkAll(append)
   for (const { body } of commit.retain) if (body !== null) check(body)

@@ -1,5 +1,5 @@
 import type { SessionUid } from '../ports/identity.ts'
-import type { QueuedMessage } from '../ports/message-store.ts'
+import type { QueuedRun } from '../ports/message-store.ts'
 import type { Fence } from '../ports/session-store.ts'
 import type { Stop } from '../ports/stop.ts'
 import { throwLater } from './callbacks.ts'
@@ -7,22 +7,22 @@ import type { SessionTable } from './session-table.ts'
 
 interface Tail {
   readonly fence: Fence
-  readonly callback: (messages: readonly QueuedMessage[]) => void
+  readonly callback: (runs: readonly QueuedRun[]) => void
 }
 
 /** Owners that follow the end of their queue. */
 export class Tails {
   readonly #sessions: SessionTable
-  readonly #tails = new Map<SessionUid, Set<Tail>>()
+  /** The lists are replaced, never changed: who is told may stop, or begin. */
+  readonly #tails = new Map<SessionUid, readonly Tail[]>()
 
   constructor(sessions: SessionTable) {
     this.#sessions = sessions
   }
 
-  add(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop {
+  add(fence: Fence, callback: (runs: readonly QueuedRun[]) => void): Stop {
     const tail = { fence, callback }
-    const tails = this.#tails.get(fence.session) ?? new Set<Tail>()
-    this.#tails.set(fence.session, tails.add(tail))
+    this.#tails.set(fence.session, [...(this.#tails.get(fence.session) ?? []), tail])
     return () => this.#stop(tail)
   }
 
@@ -31,28 +31,29 @@ export class Tails {
     return this.#tails.has(uid)
   }
 
-  tell(uid: SessionUid, messages: readonly QueuedMessage[]): void {
+  tell(uid: SessionUid, runs: readonly QueuedRun[]): void {
     const tails = this.#tails.get(uid)
     if (tails === undefined) return
-    for (const tail of [...tails]) this.#tellOne(tail, messages)
+    for (const tail of tails) this.#tellOne(tail, runs)
   }
 
-  #tellOne(tail: Tail, messages: readonly QueuedMessage[]): void {
+  #tellOne(tail: Tail, runs: readonly QueuedRun[]): void {
     if (!this.#sessions.holds(tail.fence)) {
       this.#stop(tail)
       return
     }
-    if (messages.length === 0) return
+    if (runs.length === 0) return
     try {
-      tail.callback(messages)
+      tail.callback(runs)
     } catch (error) {
       throwLater(error)
     }
   }
 
   #stop(tail: Tail): void {
-    const tails = this.#tails.get(tail.fence.session)
-    tails?.delete(tail)
-    if (tails?.size === 0) this.#tails.delete(tail.fence.session)
+    const { session } = tail.fence
+    const left = (this.#tails.get(session) ?? []).filter((each) => each !== tail)
+    if (left.length > 0) this.#tails.set(session, left)
+    else this.#tails.delete(session)
   }
 }

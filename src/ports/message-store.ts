@@ -3,10 +3,15 @@ import type { NamespaceId, SessionUid } from './identity.ts'
 import type { Fence, Position, QualityOfService, StoredSubscription } from './session-store.ts'
 import type { Stop } from './stop.ts'
 
-/** One message for one session: what is the same for all receivers stands once in `Commit.bodies`. */
+/** One message for one session, or a run of them: what is the same for all receivers stands once in `Commit.bodies`. */
 export interface QueuedDelivery {
   /** Index into `Commit.bodies`. */
   readonly body: number
+  /**
+   * The body holds several messages, one behind the other, which are delivered alike: where each ends in it, in order, the
+   * last at the end of the body. Each is queued as a message of its own. Such a body is for few sessions: each may keep its own copy.
+   */
+  readonly ends?: readonly number[] | undefined
   readonly qos: QualityOfService
   readonly retain: boolean
   readonly subscriptionIdentifiers: readonly number[]
@@ -95,6 +100,12 @@ export interface QueuedMessage {
   readonly expiresAt: UnixMillis | null
 }
 
+/** What one commit appended: a message, or several of one entry that are delivered alike. */
+export interface QueuedRun extends QueuedMessage {
+  /** Present: `body` holds several messages, and where each ends; `position` is that of the first, the others follow it. */
+  readonly ends?: readonly number[] | undefined
+}
+
 export interface Queue {
   /** Messages after `after` in order; fewer than both bounds allow only at the end of the queue; at least one if any. */
   read(
@@ -107,7 +118,7 @@ export interface Queue {
    * The receiver keeps what its window allows and reads the rest again with `read`. Bodies may be those of the commit
    * itself: who needs one after the callback copies it.
    */
-  tail(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop
+  tail(fence: Fence, callback: (runs: readonly QueuedRun[]) => void): Stop
   size(session: SessionUid): { readonly messages: number; readonly bytes: number }
   /**
    * Bytes of all queues of a namespace, at least as many as their sizes come to: where messages are removed together, or

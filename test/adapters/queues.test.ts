@@ -9,7 +9,7 @@ import { fakeClock } from '../../src/adapters/memory/fake-clock.ts'
 import type { SessionUid } from '../../src/ports/identity.ts'
 import type { OwnerOperation } from '../../src/ports/message-store.ts'
 import type { Fence, Position } from '../../src/ports/session-store.ts'
-import { bytes, commit, delivery, nodeA, open, start, text } from '../ports/contract/world.ts'
+import { bytes, commit, delivery, nodeA, open, runOf, singly, start, text } from '../ports/contract/world.ts'
 
 /** Far above what one record holds and what is kept in memory of a queue. */
 const limits = { maximumMessages: 1_500, maximumBytes: 1 << 30, overflow: 'dropOldest' } as const
@@ -24,6 +24,8 @@ const step = fc.oneof(
       entries: fc.constantFrom(1, 3, 60),
       messages: fc.constantFrom(1, 2, 20, 300),
       shared: fc.constantFrom(0, 1, 2),
+      /** So many of its first messages come as a run. */
+      run: fc.constantFrom(0, 0, 1, 7, 300),
       queue: fc.nat(1),
     }),
   },
@@ -113,30 +115,36 @@ async function begin(engine: EmbeddedEngine, client: string): Promise<Model> {
 async function append(
   engine: EmbeddedEngine,
   models: readonly Model[],
-  { entries, messages, shared, queue }: { entries: number; messages: number; shared: number; queue: number },
+  { entries, messages, shared, queue, run }: Record<'entries' | 'messages' | 'shared' | 'queue' | 'run', number>,
   from: number,
 ): Promise<number> {
   let number = from
   for (let entry = 0; entry < Math.min(entries, 2_000 / messages); entry++) {
     const names = Array.from({ length: messages }, () => `${number++}`)
     // 0: to one queue; 1: to both; 2: every second message to both.
+    const together = runOf(...names.slice(0, run))
+    const inRun = together.ends.length
     const receivers = models.flatMap((model, i) => {
       const gets = names.flatMap((_, body) =>
-        i === queue || shared === 1 || (shared === 2 && body % 2 === 0) ? [body] : [],
+        body >= inRun && (i === queue || shared === 1 || (shared === 2 && body % 2 === 0)) ? [body] : [],
       )
-      return gets.length === 0 ? [] : [{ model, gets }]
+      const getsRun = inRun > 0 && (i === queue || shared === 1)
+      return gets.length === 0 && !getsRun ? [] : [{ model, gets, getsRun }]
     })
     const stops = receivers.map(({ model }) =>
       engine.queue.tail(model.fence, (told) => {
-        for (const { position, body } of told) model.messages.push({ position, name: text(body) })
+        for (const { position, body } of singly(told)) model.messages.push({ position, name: text(body) })
       }),
     )
     await engine.hot.commit(
       commit({
-        bodies: names.map(bytes),
-        appends: receivers.map(({ model, gets }) => ({
+        bodies: [...names.map(bytes), together.body],
+        appends: receivers.map(({ model, gets, getsRun }) => ({
           session: model.uid,
-          messages: gets.map((body) => delivery(body, { subscriptionIdentifiers: body % 3 === 0 ? [body + 1] : [] })),
+          messages: [
+            ...(getsRun ? [delivery(names.length, { ends: together.ends })] : []),
+            ...gets.map((body) => delivery(body, { subscriptionIdentifiers: body % 3 === 0 ? [body + 1] : [] })),
+          ],
         })),
       }),
     )

@@ -18,49 +18,88 @@ const topicName = 'open/größe'
 /** Around every length at which the Remaining Length takes one byte more. */
 const sizes = [0, 1, 95, 96, 97, 107, 108, 109, 110, 111, 112, 300, 16_300, 16_365, 16_370, 16_384, 40_000]
 
-function frames(version: ProtocolVersion, size: number, count: number): Buffer {
-  const packets = Array.from({ length: count }, (_, i): Packet => {
-    const payload = Buffer.alloc(size, 97 + i)
-    return {
-      type: 'PUBLISH',
-      dup: false,
-      qos: 1,
-      retain: false,
-      topicName,
-      packetIdentifier: i + 1,
-      properties: {},
-      payload,
-    }
-  })
-  return Buffer.concat(packets.map((packet) => encodePacket(packet, version)))
+function frame(version: ProtocolVersion, size: number, i: number): Buffer {
+  const payload = Buffer.alloc(size, 97 + i)
+  const packet: Packet = {
+    ...{ type: 'PUBLISH', dup: false, qos: 1, retain: false, topicName },
+    ...{ packetIdentifier: i + 1, properties: {}, payload },
+  }
+  return Buffer.from(encodePacket(packet, version))
 }
 
-function viewsOf(bytes: Buffer, version: ProtocolVersion, count: number): PublishView[] {
-  const length = bytes.length / count
-  return Array.from({ length: count }, (_, i) => {
-    const view = new PublishView()
-    let bodyStart = i * length + 1
-    while ((bytes[bodyStart] as number) >= 0x80) bodyStart++
-    assert.equal(view.read(bytes, i * length, bodyStart + 1, (i + 1) * length, version), null)
-    return view
-  })
+function viewOf(bytes: Buffer, start: number, end: number, version: ProtocolVersion): PublishView {
+  const view = new PublishView()
+  let bodyStart = start + 1
+  while ((bytes[bodyStart] as number) >= 0x80) bodyStart++
+  assert.equal(view.read(bytes, start, bodyStart + 1, end, version), null)
+  return view
 }
 
 for (const version of [4, 5] as const) {
+  /** Every size three times, so that there are messages like the one before them and messages that differ. */
+  const runs = [...sizes.map((size) => [size, size, size]), sizes.flatMap((size) => [size, size, size])]
+
+  function framesOf(run: readonly number[]): { readonly bytes: Buffer; readonly views: readonly PublishView[] } {
+    const bytes = Buffer.concat([
+      Buffer.from('before'),
+      ...run.map((size, i) => frame(version, size, i)),
+      Buffer.alloc(9),
+    ])
+    let start = 6
+    const views = run.map((size, i) => {
+      const end = start + frame(version, size, i).length
+      const view = viewOf(bytes, start, end, version)
+      start = end
+      return view
+    })
+    return { bytes, views }
+  }
+
+  function storedRun(run: readonly number[]): { readonly together: Buffer; readonly ends: number[] } {
+    const { bytes, views } = framesOf(run)
+    const ends: number[] = []
+    const plain = {
+      bytes,
+      count: run.length,
+      topic: Buffer.from(topicName),
+      payloadStarts: views.map((view) => view.payloadStart),
+      payloadEnds: views.map((view) => view.end),
+    }
+    const together = encodeStoredFrames(plain, publisher, now, (length) => Buffer.alloc(length, 0xee), ends)
+    return { together, ends }
+  }
+
+  const pieces = (bytes: Buffer, ends: readonly number[]): Buffer[] =>
+    ends.map((end, i) => bytes.subarray(ends[i - 1] ?? 0, end))
+
   test(`a run is stored as its messages one by one are, version ${version}`, () => {
-    for (const size of sizes) {
-      const bytes = frames(version, size, 3)
-      const views = viewsOf(bytes, version, 3)
-      const plain = {
-        bytes,
-        count: 3,
-        topic: Buffer.from(topicName),
-        payloadStarts: views.map((view) => view.payloadStart),
-        payloadEnds: views.map((view) => view.end),
+    for (const run of runs) {
+      const { together, ends } = storedRun(run)
+      const singly = framesOf(run).views.map((view) => encodeStoredMessage(view, null, 1, false, publisher, now))
+      assert.deepEqual(pieces(together, ends), singly)
+      assert.equal(ends.at(-1), together.length)
+    }
+  })
+
+  test(`a stored run is delivered as its messages one by one are, version ${version}`, () => {
+    const pool = new ArenaPool()
+    const [whole, single] = [new PlainDelivery(pool), new PlainDelivery(pool)]
+    for (const run of runs) {
+      const { together, ends } = storedRun(run)
+      pool.reserve(0).used += 5
+      assert.ok(whole.writeRun(together, ends, version))
+      const written = whole.arena.bytes.subarray(whole.start, whole.end)
+      for (const [i, body] of pieces(together, ends).entries()) {
+        assert.ok(single.write(body, version))
+        const [start, identifierAt] = [whole.starts[i] as number, whole.identifiersAt[i] as number]
+        assert.equal(identifierAt - start, single.identifierAt - single.start)
+        patchPacketIdentifier(whole.arena.bytes, identifierAt, 0x1234)
+        patchPacketIdentifier(single.arena.bytes, single.identifierAt, 0x1234)
+        const at = start - whole.start
+        const frame = single.arena.bytes.subarray(single.start, single.end)
+        assert.deepEqual(written.subarray(at, at + frame.length), frame)
+        if (i === ends.length - 1) assert.equal(at + frame.length, written.length)
       }
-      const together = encodeStoredFrames(plain, publisher, now, (length) => Buffer.alloc(length, 0xee))
-      const singly = views.map((view) => encodeStoredMessage(view, null, 1, false, publisher, now))
-      assert.deepEqual(together, singly)
     }
   })
 
@@ -69,8 +108,9 @@ for (const version of [4, 5] as const) {
     const delivery = new PlainDelivery(pool)
     const forms = new MessageForms(pool)
     for (const size of sizes) {
-      const [view] = viewsOf(frames(5, size, 1), 5, 1)
-      const body = encodeStoredMessage(view as PublishView, null, 1, false, publisher, now)
+      const bytes = frame(5, size, 0)
+      const view = viewOf(bytes, 0, bytes.length, 5)
+      const body = encodeStoredMessage(view, null, 1, false, publisher, now)
       assert.ok(delivery.write(body, version))
       const stored = new PublishView()
       readStoredPublish(body, stored)

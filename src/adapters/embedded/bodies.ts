@@ -97,7 +97,7 @@ export class BundleWork {
 }
 
 /**
- * Bodies that go to the same queues get the same number; 0: to one queue at most. Null: no body goes to two queues.
+ * Bodies that go to the same queues get the same number; 0: to one queue at most, or a run. Null: no body goes to two queues.
  * Each append splits the groups of before into those whose bodies it holds and the rest.
  */
 function groupsOf(commit: Commit): Int32Array | null {
@@ -110,8 +110,8 @@ function groupsOf(commit: Commit): Int32Array | null {
   for (const { messages } of appends) {
     let last = -1
     for (let i = 0; i < messages.length; i++) {
-      const { body } = messages[i] as QueuedDelivery
-      if (body === last) continue
+      const { body, ends } = messages[i] as QueuedDelivery
+      if (body === last || ends !== undefined) continue
       last = body
       const count = (receivers[body] as number) + 1
       if (count === 2) isShared = true

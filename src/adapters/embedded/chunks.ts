@@ -63,18 +63,21 @@ const expiryFlag = 0x08
 const identifiersFlag = 0x10
 const headBytes = 8
 
-/** A chunk that is put together. */
+/** A chunk that is put together, of single messages and of runs of them. */
 export class ChunkBuilder implements ChunkHead {
   readonly entry: number
   readonly first: number
-  /** One of each per message. */
-  readonly deliveries: Omit<QueuedDelivery, 'body'>[] = []
+  /** One of each per message or run. */
+  readonly deliveries: Omit<QueuedDelivery, 'body' | 'ends'>[] = []
   readonly bodies: Uint8Array[] = []
+  /** Undefined: a single message. */
+  readonly ends: (readonly number[] | undefined)[] = []
   /** Where a body stands elsewhere. Empty: all stand in the chunk. */
   readonly #shared: (BundlePlace | null)[] = []
   readonly bundles: number[] = []
   #inlineBytes = 0
   #metaBytes = 0
+  count = 0
   bytes = 0
 
   constructor(entry: number, first: number) {
@@ -82,34 +85,47 @@ export class ChunkBuilder implements ChunkHead {
     this.first = first
   }
 
-  get count(): number {
-    return this.bodies.length
-  }
-
   lengthAt(place: number): number {
-    return (this.bodies[place] as Uint8Array).length
+    let before = 0
+    for (let i = 0; i < this.bodies.length; i++) {
+      const ends = this.ends[i]
+      const at = place - before
+      if (ends === undefined) {
+        if (at === 0) return (this.bodies[i] as Uint8Array).length
+        before++
+      } else {
+        if (at < ends.length) return (ends[at] as number) - (at === 0 ? 0 : (ends[at - 1] as number))
+        before += ends.length
+      }
+    }
+    throw new Error('a chunk is asked for a message that it does not hold')
   }
 
   hasRoomFor(length: number): boolean {
-    if (this.bodies.length === 0) return true
-    if (this.bodies.length >= chunkMessages || this.bytes + length > 16 * chunkBytes) return false
+    if (this.count === 0) return true
+    if (this.count >= chunkMessages || this.bytes + length > 16 * chunkBytes) return false
     return this.#inlineBytes + length <= chunkBytes && this.bundles.length < mostBundles
   }
 
+  /** @returns how many messages of this run have room, from the one with this number on, which begins at `start` */
+  roomFor(ends: readonly number[], from: number, start: number): number {
+    const behind = Math.min(ends.length, from + chunkMessages - this.count)
+    const last = start + Math.min(chunkBytes - this.#inlineBytes, 16 * chunkBytes - this.bytes)
+    let to = behind
+    while (to > from && (ends[to - 1] as number) > last) to--
+    // The first one of a chunk always has room.
+    return to <= from ? (this.count === 0 ? 1 : 0) : to - from
+  }
+
   /** @param shared null: the body stands in the chunk. @returns true: it is the first in its bundle */
-  add(delivery: Omit<QueuedDelivery, 'body'>, body: Uint8Array, shared: BundlePlace | null): boolean {
-    const { length } = body
-    this.deliveries.push(delivery)
-    this.bodies.push(body)
+  add(delivery: Omit<QueuedDelivery, 'body' | 'ends'>, body: Uint8Array, shared: BundlePlace | null): boolean {
     if (shared !== null) {
-      while (this.#shared.length < this.bodies.length - 1) this.#shared.push(null)
+      while (this.#shared.length < this.bodies.length) this.#shared.push(null)
       this.#shared.push(shared)
     }
-    this.bytes += length
-    this.#metaBytes += 2 + (shared === null ? 0 : 2) + (delivery.expiresAt === null ? 0 : 8)
-    const identifiers = delivery.subscriptionIdentifiers.length
-    if (identifiers > 0) this.#metaBytes += 2 + 4 * identifiers
-    if (shared === null) this.#inlineBytes += length
+    this.#add(delivery, body, undefined)
+    this.#metaBytes += messageBytes(delivery) + (shared === null ? 0 : 2)
+    if (shared === null) this.#inlineBytes += body.length
     else if (this.bundles.at(-1) !== shared.bundle && !this.bundles.includes(shared.bundle)) {
       this.bundles.push(shared.bundle)
       return true
@@ -117,8 +133,23 @@ export class ChunkBuilder implements ChunkHead {
     return false
   }
 
+  /** Messages that stand in the chunk, and are delivered alike. */
+  addRun(delivery: Omit<QueuedDelivery, 'body' | 'ends'>, body: Uint8Array, ends: readonly number[]): void {
+    this.#add(delivery, body, ends)
+    this.#metaBytes += ends.length * messageBytes(delivery)
+    this.#inlineBytes += body.length
+  }
+
+  #add(delivery: Omit<QueuedDelivery, 'body' | 'ends'>, body: Uint8Array, ends: readonly number[] | undefined): void {
+    this.deliveries.push(delivery)
+    this.bodies.push(body)
+    this.ends.push(ends)
+    this.count += ends === undefined ? 1 : ends.length
+    this.bytes += body.length
+  }
+
   get encodedBytes(): number {
-    return headBytes + 8 * this.bundles.length + 4 * this.bodies.length + this.#metaBytes + this.#inlineBytes
+    return headBytes + 8 * this.bundles.length + 4 * this.count + this.#metaBytes + this.#inlineBytes
   }
 
   /**
@@ -127,40 +158,67 @@ export class ChunkBuilder implements ChunkHead {
    */
   encode(into: Buffer): void {
     const { deliveries, bodies, bundles } = this
-    const count = bodies.length
     into[0] = chunkVersion
     into[1] = bundles.length
-    into.writeUInt16BE(count, 2)
+    into.writeUInt16BE(this.count, 2)
     into.writeUInt32BE(this.bytes, 4)
     let at = headBytes
     for (const bundle of bundles) {
       writeNumber(into, bundle, at)
       at += 8
     }
-    for (let i = 0; i < count; i++) at = into.writeUInt32BE((bodies[i] as Uint8Array).length, at)
-    for (let i = 0; i < count; i++) {
-      const { qos, retain, expiresAt, subscriptionIdentifiers } = deliveries[i] as Omit<QueuedDelivery, 'body'>
-      const shared = this.#shared[i] ?? null
-      const identifiers = subscriptionIdentifiers.length
-      into[at++] =
-        qos |
-        (retain ? retainFlag : 0) |
-        (expiresAt === null ? 0 : expiryFlag) |
-        (identifiers === 0 ? 0 : identifiersFlag)
-      into[at++] = shared === null ? inline : bundles.indexOf(shared.bundle)
-      if (shared !== null) at = into.writeUInt16BE(shared.index, at)
-      if (expiresAt !== null) at = into.writeDoubleBE(expiresAt, at)
-      if (identifiers === 0) continue
-      at = into.writeUInt16BE(identifiers, at)
-      for (const identifier of subscriptionIdentifiers) at = into.writeUInt32BE(identifier, at)
+    for (let i = 0; i < bodies.length; i++) {
+      const ends = this.ends[i]
+      if (ends === undefined) {
+        at = into.writeUInt32BE((bodies[i] as Uint8Array).length, at)
+        continue
+      }
+      let start = 0
+      for (let j = 0; j < ends.length; j++) {
+        const end = ends[j] as number
+        at = into.writeUInt32BE(end - start, at)
+        start = end
+      }
     }
-    for (let i = 0; i < count; i++) {
-      if (this.#shared[i] != null) continue
+    for (let i = 0; i < bodies.length; i++) {
+      const delivery = deliveries[i] as Omit<QueuedDelivery, 'body' | 'ends'>
+      const shared = this.#shared[i] ?? null
+      const place = shared === null ? inline : bundles.indexOf(shared.bundle)
+      for (let left = this.ends[i]?.length ?? 1; left > 0; left--) at = encodeMessage(into, at, delivery, place, shared)
+    }
+    for (let i = 0; i < bodies.length; i++) {
+      if ((this.#shared[i] ?? null) !== null) continue
       const body = bodies[i] as Uint8Array
       into.set(body, at)
       at += body.length
     }
   }
+}
+
+/** Without a place in a bundle. */
+function messageBytes({ expiresAt, subscriptionIdentifiers }: Omit<QueuedDelivery, 'body'>): number {
+  const identifiers = subscriptionIdentifiers.length
+  return 2 + (expiresAt === null ? 0 : 8) + (identifiers === 0 ? 0 : 2 + 4 * identifiers)
+}
+
+function encodeMessage(
+  into: Buffer,
+  start: number,
+  { qos, retain, expiresAt, subscriptionIdentifiers }: Omit<QueuedDelivery, 'body'>,
+  place: number,
+  shared: BundlePlace | null,
+): number {
+  const identifiers = subscriptionIdentifiers.length
+  let at = start
+  into[at++] =
+    qos | (retain ? retainFlag : 0) | (expiresAt === null ? 0 : expiryFlag) | (identifiers === 0 ? 0 : identifiersFlag)
+  into[at++] = place
+  if (shared !== null) at = into.writeUInt16BE(shared.index, at)
+  if (expiresAt !== null) at = into.writeDoubleBE(expiresAt, at)
+  if (identifiers === 0) return at
+  at = into.writeUInt16BE(identifiers, at)
+  for (const identifier of subscriptionIdentifiers) at = into.writeUInt32BE(identifier, at)
+  return at
 }
 
 /** @param key `[uid][entry][first index]` */

@@ -145,7 +145,7 @@ export class GroupCommit {
       isToBeTakenBack = false
       this.#publish(unit, isShown)
       // Only now: who began to follow meanwhile has read without these, so they are told as well.
-      for (const { uid, messages } of unit.appended()) this.#store.tails.tell(uid, messages)
+      for (const { uid, runs } of unit.appended()) this.#store.tails.tell(uid, runs)
       if (fault === 'loseAnswer') throw new Error('answer lost')
       for (const [i, { resolve, reject }] of jobs.entries()) {
         const outcome = outcomes[i] as Outcome

@@ -93,18 +93,57 @@ export class QueueWork {
   ): void {
     const { bundles } = this.#services
     let chunk: ChunkBuilder | null = null
-    for (let index = 0; index < messages.length; index++) {
-      const delivery = messages[index] as QueuedDelivery
+    let index = 0
+    for (let i = 0; i < messages.length; i++) {
+      const delivery = messages[i] as QueuedDelivery
       const bytes = bodies[delivery.body] as Uint8Array
-      const shared = places[delivery.body] ?? null
-      if (chunk === null || !chunk.hasRoomFor(bytes.length)) {
-        chunk = new ChunkBuilder(entry, index)
-        this.#fresh.push(chunk)
-      }
-      if (chunk.add(delivery, bytes, shared) && shared !== null) bundles.hold(shared.bundle)
       this.bytes += bytes.length
+      if (delivery.ends !== undefined) {
+        chunk = this.#pushRun(chunk ?? this.#begin(entry, index), index, delivery, bytes, delivery.ends)
+        index += delivery.ends.length
+        continue
+      }
+      const shared = places[delivery.body] ?? null
+      if (chunk === null || !chunk.hasRoomFor(bytes.length)) chunk = this.#begin(entry, index)
+      if (chunk.add(delivery, bytes, shared) && shared !== null) bundles.hold(shared.bundle)
+      index++
     }
-    this.messages += messages.length
+    this.messages += index
+  }
+
+  #begin(entry: number, index: number): ChunkBuilder {
+    const chunk = new ChunkBuilder(entry, index)
+    this.#fresh.push(chunk)
+    return chunk
+  }
+
+  /** @param index of its first message in the entry. @returns the chunk that holds the last one */
+  #pushRun(
+    chunk: ChunkBuilder,
+    index: number,
+    delivery: QueuedDelivery,
+    body: Uint8Array,
+    ends: readonly number[],
+  ): ChunkBuilder {
+    let into = chunk
+    for (let from = 0, start = 0; from < ends.length; ) {
+      const count = into.roomFor(ends, from, start)
+      const to = from + count
+      if (count === ends.length) into.addRun(delivery, body, ends)
+      else if (count > 0) {
+        const end = ends[to - 1] as number
+        const offset = start
+        into.addRun(
+          delivery,
+          body.subarray(start, end),
+          ends.slice(from, to).map((each) => each - offset),
+        )
+        start = end
+      }
+      from = to
+      if (from < ends.length) into = this.#begin(into.entry, index + from)
+    }
+    return into
   }
 
   isTooLong(limits: QueueLimits): boolean {

@@ -1,7 +1,7 @@
 import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
 import type { NamespaceId, Revision, SessionUid } from '../../ports/identity.ts'
-import type { Commit, CommitResult, QueuedDelivery, QueuedMessage, RetainChange } from '../../ports/message-store.ts'
+import type { Commit, CommitResult, QueuedDelivery, QueuedRun, RetainChange } from '../../ports/message-store.ts'
 import type { RegistryWrite } from '../../ports/registry-store.ts'
 import type { Fence, OpenOutcome, OpenSession, Position, SessionRecord } from '../../ports/session-store.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
@@ -203,21 +203,24 @@ export class Unit {
   }
 
   /** What followers of queues are told once it is durable: their bodies are those of the commit, which stay until it is answered. */
-  appended(): { readonly uid: SessionUid; readonly messages: readonly QueuedMessage[] }[] {
-    const told: { readonly uid: SessionUid; readonly messages: readonly QueuedMessage[] }[] = []
+  appended(): { readonly uid: SessionUid; readonly runs: readonly QueuedRun[] }[] {
+    const told: { readonly uid: SessionUid; readonly runs: readonly QueuedRun[] }[] = []
     for (const { uid, fresh } of this.queues.values()) {
       if (fresh.length === 0 || !this.#store.tails.has(uid)) continue
-      const messages: QueuedMessage[] = []
-      for (const { entry: number, first, deliveries, bodies } of fresh) {
+      const runs: QueuedRun[] = []
+      for (const { entry: number, first, deliveries, bodies, ends: allEnds } of fresh) {
         const entry = BigInt(number)
+        let index = first
         for (let i = 0; i < bodies.length; i++) {
           const { qos, retain, subscriptionIdentifiers, expiresAt } = deliveries[i] as Omit<QueuedDelivery, 'body'>
           const body = bodies[i] as Uint8Array
-          const position = { entry, index: first + i }
-          messages.push({ position, body, qos, retain, subscriptionIdentifiers, expiresAt })
+          const ends = allEnds[i]
+          const message = { position: { entry, index }, body, qos, retain, subscriptionIdentifiers, expiresAt }
+          runs.push(ends === undefined ? message : { ...message, ends })
+          index += ends === undefined ? 1 : ends.length
         }
       }
-      told.push({ uid, messages })
+      told.push({ uid, runs })
     }
     return told
   }

@@ -1,7 +1,7 @@
 import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
 import type { NamespaceId, SessionUid } from '../../ports/identity.ts'
-import type { Append, Commit, CommitResult, QueuedMessage, RetainChange } from '../../ports/message-store.ts'
+import type { Append, Commit, CommitResult, QueuedMessage, QueuedRun, RetainChange } from '../../ports/message-store.ts'
 import type { Fence, InflightState, OutgoingInflight, Position, QueueLimits } from '../../ports/session-store.ts'
 import type { Stop } from '../../ports/stop.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
@@ -100,7 +100,7 @@ export class HotTable {
     if (this.#sessions.holds(fence)) this.#acknowledge(this.#messagesOf(fence.session), upTo)
   }
 
-  tail(fence: Fence, callback: (messages: readonly QueuedMessage[]) => void): Stop {
+  tail(fence: Fence, callback: (runs: readonly QueuedRun[]) => void): Stop {
     return this.#tails.add(fence, callback)
   }
 
@@ -112,11 +112,15 @@ export class HotTable {
   #push(append: Append, bodies: readonly Uint8Array[], appended: Map<SessionUid, QueuedMessage[]>): void {
     const { queue } = this.#messagesOf(append.session)
     const entry = ++this.#entry
-    const messages = append.messages.map(({ body, ...delivery }, index) => ({
-      ...delivery,
-      position: { entry, index },
-      body: bodies[body] as Uint8Array,
-    }))
+    const messages: QueuedMessage[] = []
+    for (const { body: number, ends, ...delivery } of append.messages) {
+      const body = bodies[number] as Uint8Array
+      let at = 0
+      for (const end of ends ?? [body.length]) {
+        messages.push({ ...delivery, position: { entry, index: messages.length }, body: body.subarray(at, end) })
+        at = end
+      }
+    }
     for (const message of messages) queue.push(message)
     appended.set(append.session, (appended.get(append.session) ?? []).concat(messages))
   }

@@ -72,13 +72,19 @@ export interface PlainFrames {
   readonly payloadEnds: readonly number[]
 }
 
-/** The same as `encodeStoredMessage` makes of each of them, in one piece of memory (bench: tcp-pairs-qos1-durable). */
+/**
+ * The same as `encodeStoredMessage` makes of each of them, one behind the other in one piece of memory
+ * (bench: tcp-pairs-qos1-durable).
+ *
+ * @param ends gets where each of them ends
+ */
 export function encodeStoredFrames(
   { bytes, count, topic, payloadStarts, payloadEnds }: PlainFrames,
   publisher: Publisher,
   now: UnixMillis,
   take: TakeBytes,
-): Buffer[] {
+  ends: number[],
+): Buffer {
   const head = headOf(publisher)
   head[1] = 1
   writeTime(head, now)
@@ -89,23 +95,40 @@ export function encodeStoredFrames(
     total += head.length + 1 + variableByteIntegerLength(remaining) + remaining
   }
   const block = take(total)
-  const bodies: Buffer[] = []
+  // What holds the payloads is copied to the end of the block in one go, and each is moved to its place from there, which
+  // costs half of what it takes to copy it alone. Since each frame is shorter than its stored form, what is written of a
+  // message ends before the payloads behind its own begin.
+  const first = payloadStarts[0] as number
+  const last = payloadEnds[count - 1] as number
+  const shift = total - last
+  block.set(bytes.subarray(first, last), first + shift)
   let at = 0
+  let before = -1
   for (let i = 0; i < count; i++) {
     const payloadStart = payloadStarts[i] as number
     const payloadEnd = payloadEnds[i] as number
+    const size = payloadEnd - payloadStart
     const start = at
-    at += copy.call(head, block, at, 0, head.length)
-    block[at++] = 0x30
-    at = writeVariableByteInteger(block, at, fixed + payloadEnd - payloadStart)
-    block[at++] = topic.length >> 8
-    block[at++] = topic.length & 0xff
-    at += copy.call(topic, block, at, 0, topic.length)
-    block[at++] = 0
-    at += copy.call(bytes as Buffer, block, at, payloadStart, payloadEnd)
-    bodies.push(block.subarray(start, at))
+    if (size === before) {
+      // Up to the payload it is the same as the one before it, which lies right in front of it.
+      const step = (ends[i - 1] as number) - (i > 1 ? (ends[i - 2] as number) : 0)
+      at += step - size
+      block.copyWithin(start, start - step, at - step)
+    } else {
+      at += copy.call(head, block, at, 0, head.length)
+      block[at++] = 0x30
+      at = writeVariableByteInteger(block, at, fixed + size)
+      block[at++] = topic.length >> 8
+      block[at++] = topic.length & 0xff
+      at += copy.call(topic, block, at, 0, topic.length)
+      block[at++] = 0
+      before = size
+    }
+    block.copyWithin(at, payloadStart + shift, payloadEnd + shift)
+    at += size
+    ends.push(at)
   }
-  return bodies
+  return block
 }
 
 /** Takes any Uint8Array and makes no view of it. */
@@ -163,10 +186,10 @@ export function readStoredMessage(body: Uint8Array): StoredMessage {
   }
 }
 
-/** Where the packet inside begins. */
-export function packetStart(bytes: Uint8Array): number {
-  assert(bytes[0] === format, 'a stored message of a format that this version does not know')
-  const nameAt = fixedBytes + 1 + (bytes[fixedBytes] as number)
+/** Where the packet inside begins. @param start of the message */
+export function packetStart(bytes: Uint8Array, start = 0): number {
+  assert(bytes[start] === format, 'a stored message of a format that this version does not know')
+  const nameAt = start + fixedBytes + 1 + (bytes[start + fixedBytes] as number)
   return nameAt + 2 + (((bytes[nameAt] as number) << 8) | (bytes[nameAt + 1] as number))
 }
 

@@ -87,7 +87,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
   }
 
   onPublish(bytes: Uint8Array, start: number, bodyStart: number, end: number): void {
-    if (bytes === this.#chunk && this.#core.run.takes(bytes, start, bodyStart, end)) return
+    if (bytes === this.#chunk && this.#continuesRun(bytes, start, bodyStart, end)) return
     const session = this.#session
     const failure = view.read(bytes, start, bodyStart, end, session.version)
     if (failure !== null) {
@@ -163,6 +163,27 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     return (view.qos > 0 && route.storedQoS > 0) || (view.qos === 2 && this.session.isStored)
   }
 
+  /** The most common case: like the frame before it. */
+  #continuesRun(bytes: Uint8Array, start: number, bodyStart: number, end: number): boolean {
+    const { run } = this.#core
+    if (!run.waitsForStore) return run.takes(bytes, start, bodyStart, end)
+    // What may not wait is refused on the ordinary way.
+    if (!this.#mayWait || !this.#isRoomFor(end - start) || !run.takes(bytes, start, bodyStart, end)) return false
+    this.#waitsForStore()
+    return true
+  }
+
+  #waitsForStore(): void {
+    this.uncommitted++
+    this.#unanswered++
+    this.#link.onBacklog()
+  }
+
+  /** [MQTT-3.3.4-7] One more is within our Receive Maximum. */
+  get #mayWait(): boolean {
+    return this.#unanswered + this.#exactlyOnce.size < this.#session.namespace.limits.receiveMaximum
+  }
+
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
   #joinsRun(): boolean {
     const { run, events } = this.#core
@@ -181,11 +202,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
       run.finish(this.#session.outbox, this)
       run.add(slot, view)
     }
-    if (isStored) {
-      this.uncommitted++
-      this.#unanswered++
-      this.#link.onBacklog()
-    }
+    if (isStored) this.#waitsForStore()
     const { deliveries } = slot.route
     if (deliveries.length > 1) this.#link.countWork(fanOutWork(deliveries.length, view.end - view.payloadStart))
     return true
@@ -210,7 +227,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
       this.#link.end(clientError(ReasonCode.QoSNotSupported, '[MQTT-3.2.2-11] QoS above Maximum QoS'))
       return false
     }
-    if (this.#unanswered + this.#exactlyOnce.size < limits.receiveMaximum) return true
+    if (this.#mayWait) return true
     if (view.qos === 2 && this.#exactlyOnce.has(identifier)) return true
     // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true

@@ -18,6 +18,9 @@ import { isTopic, type TopicSlot } from './topic-memory.ts'
 const longestRun = 1_024
 const none: readonly number[] = []
 
+/** What every receiver's queue is told of the messages of a run. */
+const asItIs = { qos: 1, retain: false, subscriptionIdentifiers: none, expiresAt: null } as const
+
 /** Whose messages they are. */
 export interface RunOrigin {
   readonly publisher: Publisher
@@ -67,6 +70,11 @@ export class PublishRun {
 
   get isEmpty(): boolean {
     return this.#count === 0
+  }
+
+  /** What gathers is acknowledged when the store has it. */
+  get waitsForStore(): boolean {
+    return this.#qos === 1 && this.#slot !== null && this.#slot.route.storedQoS > 0
   }
 
   /** May this frame wait for those behind it? The route must be current and the message free of alias and expiry. */
@@ -120,7 +128,7 @@ export class PublishRun {
     const slot = this.#slot
     if (slot === null || start !== this.#end || bytes !== this.#bytes || bytes[start] !== bytes[this.#start])
       return false
-    if (this.#count === longestRun || slot.route.deliveries.length > 1 || slot.route.isStoredOnly) return false
+    if (this.#count === longestRun || slot.route.deliveries.length > 1) return false
     const topicStart = bodyStart + 2
     const topicEnd = topicStart + slot.bytes.length
     const propertiesAt = this.#qos === 0 ? topicEnd : topicEnd + 2
@@ -263,7 +271,10 @@ export class PublishRun {
     singlyQoS0.length = 0
   }
 
-  /** One commit has them all, for the receivers' queues; what each queue is told of it sends them. */
+  /**
+   * One commit has them all, for the receivers' queues; what each queue is told of it sends them. Where there is but one
+   * receiver it is told of all of them at once; for several each message is stored once.
+   */
   #store({ bytes: topic, route }: TopicSlot, origin: RunOrigin): void {
     const commits = this.#commits
     const count = this.#count
@@ -276,13 +287,21 @@ export class PublishRun {
       payloadEnds[i] = i + 1 < count ? (this.#starts[i + 1] as number) : this.#end
     }
     const frames = { bytes: this.#bytes, count, topic, payloadStarts, payloadEnds }
-    const bodies = encodeStoredFrames(frames, origin.publisher, this.#turn.now, this.#take)
-    const queued: QueuedDelivery[] = []
-    for (let i = 0; i < count; i++) {
-      const body = commits.body(bodies[i] as Buffer)
-      queued.push({ body, qos: 1, retain: false, subscriptionIdentifiers: none, expiresAt: null })
+    const ends: number[] = []
+    const block = encodeStoredFrames(frames, origin.publisher, this.#turn.now, this.#take, ends)
+    const { deliveries } = route
+    const only = deliveries[0]
+    if (only !== undefined && deliveries.length === 1) {
+      commits.append(only.session.uid, { body: commits.body(block), ends, ...asItIs })
+    } else {
+      const queued: QueuedDelivery[] = []
+      let start = 0
+      for (const end of ends) {
+        queued.push({ body: commits.body(block.subarray(start, end)), ...asItIs })
+        start = end
+      }
+      for (const { session } of deliveries) commits.appendAll(session.uid, queued)
     }
-    for (const { session } of route.deliveries) commits.appendAll(session.uid, queued)
     commits.wait(new WaitingRun(origin, this.#identifiers(), this.#events, this.#turn))
   }
 

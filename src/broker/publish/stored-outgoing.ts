@@ -5,7 +5,7 @@ import { PublishView } from '../../mqtt/publish-view.ts'
 import { ReasonCode } from '../../mqtt/reason-code.ts'
 import { decodeTopicUtf8 } from '../../mqtt/topic.ts'
 import type { Engine } from '../../ports/engine.ts'
-import type { QueuedMessage } from '../../ports/message-store.ts'
+import type { QueuedMessage, QueuedRun } from '../../ports/message-store.ts'
 import type { InflightState, Position } from '../../ports/session-store.ts'
 import type { Stop } from '../../ports/stop.ts'
 import { OutgoingState } from '../message/inflight.ts'
@@ -17,6 +17,7 @@ import type { OnlineSession, StoredQueue } from '../namespace/session.ts'
 import type { Resumption } from '../namespace/session-table.ts'
 import type { Turn, TurnEnd } from '../turn/turn.ts'
 import type { Commits } from './commits.ts'
+import { UnderWay } from './under-way.ts'
 
 /** What one read of the queue may bring into memory. */
 const readMessages = 256
@@ -24,15 +25,6 @@ const readBytes = 1 << 20
 
 /** What is acknowledged leaves the queue a moment later; whoever waits for that looks again then. */
 const countedMs = 20
-
-/** A message under way: in order of position, so that the cursor moves over what is done. */
-interface UnderWay {
-  readonly position: Position
-  readonly identifier: number
-  /** Null: not sent at all. */
-  readonly qos: 1 | 2 | null
-  done: boolean
-}
 
 interface Bound {
   readonly identifier: number
@@ -62,10 +54,7 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
   readonly #stopTail: Stop
   /** Last position that was looked at; what comes after it is not sent yet. */
   #sent: Position | null
-  readonly #underWay: UnderWay[] = []
-  #firstUnderWay = 0
-  /** By Packet Identifier; those go round in a small span. */
-  readonly #byIdentifier: (UnderWay | undefined)[] = []
+  readonly #underWay = new UnderWay()
   /** Something was acknowledged in this turn: the cursor moves at its end. */
   #isCursorDue = false
   /** Identifiers of an earlier connection that are not sent again yet, by position. */
@@ -95,9 +84,9 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
       this.#bound.set(keyOf(position), { identifier: packetIdentifier, isDurable: true, isReleased })
     }
     for (const { identifier } of this.#bound.values()) session.inflight.reserve(identifier)
-    this.#stopTail = services.engine.queue.tail(session.fence, (messages) => {
+    this.#stopTail = services.engine.queue.tail(session.fence, (runs) => {
       services.turn.begin()
-      this.#onTail(messages)
+      this.#onTail(runs)
     })
   }
 
@@ -113,13 +102,12 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     this.#stopTail()
     const identifiers = new Map<string, number>()
     const done = new Set<string>()
-    for (let i = this.#firstUnderWay; i < this.#underWay.length; i++) {
-      const entry = this.#underWay[i] as UnderWay
-      if (entry.done) done.add(keyOf(entry.position))
+    this.#underWay.forEach((position, identifier, qos) => {
+      if (qos === 0) done.add(keyOf(position))
       // Of QoS 2 the store knows which are bound. What it does not know was never sent, and may be bound to another message
       // by the next process: an identifier is used again only if it is durable.
-      else if (entry.qos === 1) identifiers.set(keyOf(entry.position), entry.identifier)
-    }
+      else if (qos === 1) identifiers.set(keyOf(position), identifier)
+    })
     for (const [position, { identifier, isDurable }] of this.#bound) {
       if (!isDurable) identifiers.set(position, identifier)
     }
@@ -136,17 +124,16 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     }
   }
 
-  #onTail(messages: readonly QueuedMessage[]): void {
+  #onTail(runs: readonly QueuedRun[]): void {
     if (this.#isStopped) return
     if (this.#isBehind) {
       this.#grewMeanwhile = true
       return
     }
-    for (const message of messages) {
-      if (!this.#send(message)) {
-        this.#isBehind = true
-        return
-      }
+    for (const run of runs) {
+      if (run.ends === undefined ? this.#send(run) : this.#sendRun(run, run.ends)) continue
+      this.#isBehind = true
+      return
     }
   }
 
@@ -206,7 +193,7 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
       this.#skip(message.position)
       return true
     }
-    if (bound === undefined && this.#earlier === null && !this.#isBehind && this.#sendPlain(message)) return true
+    if (!isKnown && this.#sendPlain(message)) return true
     const qos = message.qos as 1 | 2
     assert(message.qos > 0, 'the store queues QoS 1 and 2')
     this.#make(message, qos, now)
@@ -260,14 +247,15 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
   }
 
   /**
-   * The common case in few steps: QoS 1 as it was appended, for a client that keeps up and asked for nothing special
-   * (bench: tcp-pairs-qos1-durable). @returns false: nothing was done
+   * The common case in few steps: QoS 1 as it was appended, which nobody was sent before, for a client that asked for
+   * nothing special (bench: tcp-pairs-qos1-durable). @returns false: nothing was done
    */
   #sendPlain({ body, position, qos, retain, subscriptionIdentifiers, expiresAt }: QueuedMessage): boolean {
     const session = this.#session
     if (qos !== 1 || retain || expiresAt !== null || subscriptionIdentifiers.length > 0 || session.aliases !== null) {
       return false
     }
+    if (this.#mayHaveBeenSent(position)) return false
     // What is sent of it is shorter than its stored form.
     if (body.length > session.maximumPacketSizeBytes) return false
     const plain = this.#plain
@@ -278,6 +266,53 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     this.#start(position, identifier, 1)
     session.namespace.counters.delivered.add(session.version, 1)
     session.outbox.append(arena, start, end)
+    return true
+  }
+
+  /** @returns false when there is no room for all of it now */
+  #sendRun(run: QueuedRun, ends: readonly number[]): boolean {
+    if (this.#sendWhole(run, ends)) return true
+    const { entry, index } = run.position
+    let start = 0
+    for (let i = 0; i < ends.length; i++) {
+      const end = ends[i] as number
+      const position = { entry, index: index + i }
+      if (!this.#send({ ...run, position, body: run.body.subarray(start, end) })) return false
+      start = end
+    }
+    return true
+  }
+
+  /** What `#sendPlain` does, for a run that the window has room for. @returns false: nothing was done */
+  #sendWhole(
+    { body, position, qos, retain, subscriptionIdentifiers, expiresAt }: QueuedRun,
+    ends: readonly number[],
+  ): boolean {
+    const session = this.#session
+    const { inflight, outbox } = session
+    if (qos !== 1 || retain || expiresAt !== null || subscriptionIdentifiers.length > 0 || session.goesSingly) {
+      return false
+    }
+    if (this.#bound.size > 0 || (this.#earlier?.done.size ?? 0) > 0 || this.#mayHaveBeenSent(position)) return false
+    if (this.#sent !== null && compare(position, this.#sent) <= 0) return false
+    const count = ends.length
+    // What is sent of each is shorter than its stored form.
+    if (!inflight.hasRoomFor(count) || !outbox.accepts(body.length) || body.length > session.maximumPacketSizeBytes) {
+      return false
+    }
+    const plain = this.#plain
+    if (!plain.writeRun(body, ends, session.version)) return false
+    const { arena, start, end, starts, identifiersAt } = plain
+    const { entry, index } = position
+    for (let i = 0; i < count; i++) {
+      const next = i + 1 < count ? (starts[i + 1] as number) : end
+      const identifier = inflight.take(1, next - (starts[i] as number))
+      patchPacketIdentifier(arena.bytes, identifiersAt[i] as number, identifier)
+      this.#underWay.sent(entry, index + i, identifier, 1)
+    }
+    this.#sent = { entry, index: index + count - 1 }
+    session.namespace.counters.delivered.add(session.version, 1, count)
+    outbox.append(arena, start, end)
     return true
   }
 
@@ -306,26 +341,24 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
     } else this.#forms.select(session.version, qos, message.retain)
   }
 
-  #start(position: Position, identifier: number, qos: 1 | 2): void {
-    const entry: UnderWay = { position, identifier, qos, done: false }
-    this.#underWay.push(entry)
-    this.#byIdentifier[identifier] = entry
+  #start({ entry, index }: Position, identifier: number, qos: 1 | 2): void {
+    this.#underWay.sent(entry, index, identifier, qos)
   }
 
   /** Not to be delivered at all: the cursor passes it in its turn. */
   #skip(position: Position): void {
-    this.#underWay.push({ position, identifier: 0, qos: null, done: true })
+    this.#underWay.skipped(position)
     this.#moveCursorSoon()
   }
 
   /** PUBREC came: durable before PUBREL, so that a new owner releases instead of sending again. */
   released(identifier: number): void {
-    const entry = this.#byIdentifier[identifier]
-    if (entry === undefined) return
+    const position = this.#underWay.positionOf(identifier)
+    if (position === null) return
     const { commits } = this.#services
     commits.operate(this.#session.fence, {
       kind: 'outgoing',
-      position: entry.position,
+      position,
       packetIdentifier: identifier,
       phase: 'released',
     })
@@ -345,19 +378,19 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
 
   /** The exchange is over. */
   acknowledged(identifier: number): void {
-    const entry = this.#byIdentifier[identifier]
-    if (entry === undefined) return
-    this.#byIdentifier[identifier] = undefined
-    entry.done = true
-    if (entry.qos === 2) {
+    const underWay = this.#underWay
+    const qos = underWay.qosOf(identifier)
+    if (qos === 0) return
+    if (qos === 2) {
       // The identifier may serve another message before the cursor has passed this one, which must not come back then.
       this.#services.commits.operate(this.#session.fence, {
         kind: 'outgoing',
-        position: entry.position,
+        position: underWay.positionOf(identifier) as Position,
         packetIdentifier: identifier,
         phase: 'done',
       })
     }
+    underWay.over(identifier)
     this.#moveCursorSoon()
     this.pump()
   }
@@ -375,18 +408,8 @@ export class StoredOutgoing implements StoredQueue, TurnEnd {
   }
 
   #moveCursor(): void {
-    let upTo: Position | null = null
-    for (;;) {
-      const first = this.#underWay[this.#firstUnderWay]
-      if (first === undefined || !first.done) break
-      upTo = first.position
-      this.#firstUnderWay++
-    }
+    const upTo = this.#underWay.passOver()
     if (upTo === null) return
-    if (this.#firstUnderWay === this.#underWay.length || this.#firstUnderWay >= 1_024) {
-      this.#underWay.splice(0, this.#firstUnderWay)
-      this.#firstUnderWay = 0
-    }
     this.#services.engine.hot.acknowledgeSoon(this.#session.fence, upTo)
     if (this.#session.hasWaiting) this.#session.link.pumpLater(countedMs)
   }

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import type { Engine } from '../../../src/ports/engine.ts'
-import type { QueuedMessage } from '../../../src/ports/message-store.ts'
+import type { QueuedMessage, QueuedRun } from '../../../src/ports/message-store.ts'
 import type { Position } from '../../../src/ports/session-store.ts'
 import {
   after,
@@ -18,7 +18,9 @@ import {
   otherNamespace,
   queued,
   retaining,
+  runOf,
   settled,
+  singly,
   start,
   text,
   texts,
@@ -210,6 +212,89 @@ export function queueContract(adapter: EngineUnderTest): void {
     const plain = (message: QueuedMessage): unknown => ({ ...message, body: text(message.body) })
     assert.deepEqual(told.map(plain), (await engine.queue.read(record.uid, null, everything)).map(plain))
   })
+
+  withEngine(
+    adapter,
+    'a run: queued as its messages one by one, told in order, acknowledged anywhere in it, there after a crash',
+    async (engine, world) => {
+      const { record, fence } = await open(engine, 'a')
+      const other = await open(engine, 'b')
+      const told: QueuedRun[] = []
+      engine.queue.tail(fence, (runs) => told.push(...runs))
+      const run = runOf('one', '', 'three', 'four')
+      const alike = { subscriptionIdentifiers: [7], expiresAt: after(60) }
+      await engine.hot.commit(
+        commit({
+          bodies: [bytes('zero'), run.body, bytes('last')],
+          appends: [
+            { session: record.uid, messages: [delivery(0), delivery(1, { ends: run.ends, ...alike }), delivery(2)] },
+            { session: other.record.uid, messages: [delivery(1, { ends: run.ends }), delivery(2)] },
+          ],
+        }),
+      )
+      const names = ['zero', 'one', '', 'three', 'four', 'last']
+      assert.deepEqual(engine.queue.size(record.uid), { messages: 6, bytes: 20 })
+      assert.deepEqual(engine.queue.size(other.record.uid), { messages: 5, bytes: 16 })
+      const all = await engine.queue.read(record.uid, null, everything)
+      assert.deepEqual(texts(all), names)
+      assert.deepEqual(
+        all.map(({ position, subscriptionIdentifiers }) => [position.index, subscriptionIdentifiers.length]),
+        names.map((_, i) => [i, i > 0 && i < 5 ? 1 : 0]),
+      )
+      const plain = (message: QueuedMessage): unknown => ({ ...message, body: text(message.body) })
+      assert.deepEqual(singly(told).map(plain), all.map(plain))
+      const upTo = all[2]?.position as Position
+      await engine.hot.commit(commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo }] }] }))
+      await world.crash(nodeA)
+      const again = await world.engine(nodeA)
+      assert.deepEqual(await queued(again, record.uid), ['three', 'four', 'last'])
+      assert.deepEqual(await queued(again, other.record.uid), names.slice(1))
+      assert.deepEqual(again.queue.size(record.uid), { messages: 3, bytes: 13 })
+    },
+  )
+
+  withEngine(adapter, 'a run of any length and size comes back whole', async (engine, world) => {
+    const { record } = await open(engine, 'a')
+    const long = Array.from({ length: 700 }, (_, i) => `${i}`)
+    const large = ['a', 'b', 'c', 'd', 'e'].map((letter, i) => letter.repeat(i === 2 ? 90_000 : 30_000))
+    const [first, second] = [runOf(...long), runOf(...large)]
+    await engine.hot.commit(
+      commit({
+        bodies: [first.body, second.body],
+        appends: [
+          {
+            session: record.uid,
+            messages: [delivery(1, { ends: second.ends }), delivery(0, { ends: first.ends }), delivery(1)],
+          },
+        ],
+      }),
+    )
+    const names = [...large, ...long, large.join('')]
+    await world.crash(nodeA)
+    const again = await world.engine(nodeA)
+    assert.deepEqual(await queued(again, record.uid), names)
+    const page = await again.queue.read(record.uid, null, { messages: 300, bytes: 1 << 30 })
+    assert.deepEqual(texts(page), names.slice(0, 300))
+    const upTo = page.at(-1)?.position as Position
+    const { fence } = await open(again, 'a')
+    await again.hot.commit(commit({ owner: [{ fence, operations: [{ kind: 'acknowledge', upTo }] }] }))
+    assert.deepEqual(await queued(again, record.uid), names.slice(300))
+  })
+
+  withEngine(
+    adapter,
+    'a run whose ends do not fit its body is a bug, and nothing of its commit is kept',
+    async (engine) => {
+      const { record } = await open(engine, 'a')
+      for (const ends of [[], [3], [2, 1, 5], [2, 6]]) {
+        const messages = [delivery(0, { ends })]
+        await assert.rejects(
+          engine.hot.commit(commit({ bodies: [bytes('12345')], appends: [{ session: record.uid, messages }] })),
+        )
+      }
+      assert.deepEqual(await queued(engine, record.uid), [])
+    },
+  )
 
   withEngine(
     adapter,

@@ -4,7 +4,7 @@ import { type UnixMillis, unixMillis } from '../../../src/base/time.ts'
 import type { Engine } from '../../../src/ports/engine.ts'
 import { EngineError } from '../../../src/ports/engine-error.ts'
 import type { NamespaceId, NodeId, SessionUid } from '../../../src/ports/identity.ts'
-import type { Append, Commit, QueuedDelivery, QueuedMessage } from '../../../src/ports/message-store.ts'
+import type { Append, Commit, QueuedDelivery, QueuedMessage, QueuedRun } from '../../../src/ports/message-store.ts'
 import type {
   OpenOutcome,
   OpenSession,
@@ -128,6 +128,23 @@ export function text(body: Uint8Array): string {
 
 export function texts(messages: readonly QueuedMessage[]): string[] {
   return messages.map(({ body }) => text(body))
+}
+
+/** What a follower was told, message by message. */
+export function singly(runs: readonly QueuedRun[]): QueuedMessage[] {
+  return runs.flatMap(({ ends, ...message }) =>
+    (ends ?? [message.body.length]).map((end, i) => ({
+      ...message,
+      position: { entry: message.position.entry, index: message.position.index + i },
+      body: message.body.subarray(ends?.[i - 1] ?? 0, end),
+    })),
+  )
+}
+
+/** Several messages in one body, with where each of them ends. */
+export function runOf(...texts: readonly string[]): { readonly body: Uint8Array; readonly ends: readonly number[] } {
+  let end = 0
+  return { body: bytes(texts.join('')), ends: texts.map((each) => (end += bytes(each).length)) }
 }
 
 export function delivery(body: number, changes: Partial<QueuedDelivery> = {}): QueuedDelivery {
