@@ -1,7 +1,8 @@
 /**
  * `npm run bench -- store`: what a durable message costs the store alone, all threads of the process counted. Each of 100 senders
- * has ten messages under way to a queue of its own: one commit per turn brings body and reference, the queue's follower
- * is told, acknowledges, and the next turn begins. Durable QoS 1 end to end is the case `tcp-pairs-qos1-durable`.
+ * has ten messages under way to a queue of its own, which come as the broker brings them: as a run. One commit per turn
+ * holds them all, the queue's follower is told, acknowledges, so that they are removed, and the next turn begins. Durable
+ * QoS 1 end to end is the case `tcp-pairs-qos1-durable`.
  */
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -11,7 +12,7 @@ import { parseArgs } from 'node:util'
 import { openEmbedded } from '../src/adapters/embedded/engine.ts'
 import { nodeClock } from '../src/adapters/node/clock.ts'
 import type { NamespaceId, NodeId, SessionUid } from '../src/ports/identity.ts'
-import type { Append, QueuedMessage } from '../src/ports/message-store.ts'
+import type { Append, QueuedDelivery, QueuedRun } from '../src/ports/message-store.ts'
 import type { Fence } from '../src/ports/session-store.ts'
 
 export interface StoreJob {
@@ -79,11 +80,13 @@ export async function measureStore(job: StoreJob): Promise<StoreResult> {
     return { uid: fence.session, fence }
   }
 
-  function onTold(fence: Fence, messages: readonly QueuedMessage[]): void {
-    told += messages.length
-    outstanding -= messages.length
-    const last = messages.at(-1)
-    if (last !== undefined) engine.hot.acknowledgeSoon(fence, last.position)
+  function onTold(fence: Fence, runs: readonly QueuedRun[]): void {
+    for (const { position, ends } of runs) {
+      const count = ends?.length ?? 1
+      told += count
+      outstanding -= count
+      engine.hot.acknowledgeSoon(fence, { entry: position.entry, index: position.index + count - 1 })
+    }
     if (outstanding > 0) return
     if (stopping) onIdle()
     else setImmediate(turn)
@@ -93,18 +96,22 @@ export async function measureStore(job: StoreJob): Promise<StoreResult> {
     const { senders, window, fanOut, bodyBytes } = job
     const bodies: Uint8Array[] = []
     const appends: Append[] = []
+    const alike = { qos: 1, retain: false, subscriptionIdentifiers: [], expiresAt: null } as const
     for (let sender = 0; sender < senders; sender++) {
       const first = bodies.length
-      for (let i = 0; i < window; i++) {
-        const body = Buffer.allocUnsafe(bodyBytes)
-        body.fill(0x61)
-        bodies.push(body)
+      const all = Buffer.allocUnsafe(window * bodyBytes)
+      all.fill(0x61)
+      const ends = Array.from({ length: window }, (_, i) => (i + 1) * bodyBytes)
+      let messages: QueuedDelivery[]
+      if (fanOut === 1) {
+        bodies.push(all)
+        messages = [{ body: first, ends, ...alike }]
+      } else {
+        for (const end of ends) bodies.push(all.subarray(end - bodyBytes, end))
+        messages = ends.map((_, i) => ({ body: first + i, ...alike }))
       }
       for (let copy = 0; copy < fanOut; copy++) {
         const { uid } = queues[sender * fanOut + copy] as Queue
-        const messages = Array.from({ length: window }, (_, i) => ({
-          ...{ body: first + i, qos: 1, retain: false, subscriptionIdentifiers: [], expiresAt: null },
-        })) as Append['messages']
         appends.push({ session: uid, messages })
       }
     }
