@@ -203,6 +203,10 @@ refused('[MQTT-4.13.1-1]', 'a property that ends behind the properties', {
   first: 0x10,
   body: `${start5('02')} 02 2100 0001 61`,
 })
+refused('[MQTT-4.13.1-1]', 'a Content Type whose length ends behind the properties', {
+  first: 0x30,
+  body: '000161 02 0300',
+})
 refused('[MQTT-4.13.1-1]', 'properties that end behind the packet', { first: 0x10, body: `${start5('02')} 7f 210001` })
 refused('[MQTT-1.5.5-1]', 'a Property Length that is not minimal', {
   first: 0x10,
