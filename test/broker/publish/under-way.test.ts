@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { UnderWay } from '../../src/broker/publish/under-way.ts'
+import { UnderWay } from '../../../src/broker/publish/under-way.ts'
 
 interface Entry {
   readonly index: number
