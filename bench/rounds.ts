@@ -47,7 +47,7 @@ export async function runCase(
   plan: RunPlan,
   repeats: number,
 ): Promise<CaseResult> {
-  const entries = entriesOf(one, contenders)
+  const entries = entriesOf(one, contenders, plan)
   const stages = new Stages(2 * repeats)
   // Each takes a minute and more, and memory hardly differs from one start to the next.
   const rounds = one.job.kind === 'idle' ? Math.min(repeats, mostIdleRounds) : repeats
@@ -88,13 +88,14 @@ export async function runCase(
   }
 }
 
-function entriesOf(one: Case, contenders: readonly Contender[]): Entry[] {
+function entriesOf(one: Case, contenders: readonly Contender[], { profileFolder }: RunPlan): Entry[] {
   const entries = contenders
     .filter((contender) => takesPart(one, contender))
     .map((contender): Entry => ({ contender, one, series: emptySeries(contender) }))
   const ours = contenders.find(({ driver }) => driver.name === 'Sealgate')
   const isAgainst = contenders.some(({ driver }) => driver.name.startsWith('Sealgate at'))
-  if (one.without === undefined || ours === undefined || isAgainst) return entries
+  // A profile is of one broker: the one with what the case is about.
+  if (one.without === undefined || ours === undefined || isAgainst || profileFolder !== null) return entries
   const series = { ...emptySeries(ours), broker: ourselvesWithout }
   return [...entries, { contender: ours, one: { ...one, ...one.without }, series }]
 }
