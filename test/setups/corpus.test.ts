@@ -138,7 +138,7 @@ async function explainByCommand(world: World, { shows, username, clientId = 'pee
 }
 
 async function command(...args: readonly string[]) {
-  const place = { directory: broker.directory, environment: broker.environment }
+  const place = { directory: broker.directory, environment: broker.environment, onWait: broker.passTime }
   const { code, out, err } = await sealgate(place, ...args, '--output', 'json')
   assert.equal(code, 0, err)
   return JSON.parse(out)

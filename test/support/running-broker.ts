@@ -48,6 +48,8 @@ export interface RunningBroker {
   setClock(now: UnixSeconds): void
   /** No time passes for rates and deadlines until the returned function is called. */
   holdTime(): () => void
+  /** Time passes for rates and deadlines without anybody waiting for it. */
+  passTime(durationMs: number): void
   /** The management API as the built-in administrator; `path` begins behind the namespace's collection or with `/`. */
   call(method: string, path: string, body?: unknown): Promise<Reply>
   /** The same, and it must succeed. */
@@ -104,7 +106,7 @@ export async function runBroker(
   const call: RunningBroker['call'] = async (method, path, body) => {
     const reply = await callOnce(agent, https, token, method, path, body)
     if (reply.status !== 429) return reply
-    // A limit of the API, not what is tested here; time passes without anybody waiting for it.
+    // A limit of the API, not what is tested here.
     clock.passMs(2_000)
     return callOnce(agent, https, token, method, path, body)
   }
@@ -123,6 +125,7 @@ export async function runBroker(
     directory,
     setClock: (to) => clock.set(to),
     holdTime: () => clock.hold(),
+    passTime: (durationMs) => clock.passMs(durationMs),
     call,
     async must(method, path, body) {
       const reply = await call(method, path, body)
