@@ -146,6 +146,22 @@ export class QueueWork {
     return into
   }
 
+  /** Everything that this transaction appended is there, but for whole chunks that are no longer in `fresh`. */
+  get keepsAll(): boolean {
+    const [first] = this.#fresh
+    return this.#newHoles.size === 0 && (first === undefined || this.#isBeyondCursor(first.entry, first.first))
+  }
+
+  /** A message of `fresh` may have been dropped again, for those behind it. */
+  keeps(entry: number, index: number): boolean {
+    return this.#isBeyondCursor(entry, index) && !this.#newHoles.has(`${entry}.${index}`)
+  }
+
+  #isBeyondCursor(entry: number, index: number): boolean {
+    const done = later(this.#acknowledged, this.#floor)
+    return done === null || comparePlaces(done, { entry, index }) < 0
+  }
+
   isTooLong(limits: QueueLimits): boolean {
     return this.messages > limits.maximumMessages || this.bytes > limits.maximumBytes
   }

@@ -1,7 +1,14 @@
 import { unreachable } from '../../base/assert.ts'
 import type { UnixMillis } from '../../base/time.ts'
 import type { NamespaceId, Revision, SessionUid } from '../../ports/identity.ts'
-import type { Commit, CommitResult, QueuedDelivery, QueuedRun, RetainChange } from '../../ports/message-store.ts'
+import type {
+  Commit,
+  CommitResult,
+  QueuedDelivery,
+  QueuedMessage,
+  QueuedRun,
+  RetainChange,
+} from '../../ports/message-store.ts'
 import type { RegistryWrite } from '../../ports/registry-store.ts'
 import type { Fence, OpenOutcome, OpenSession, Position, SessionRecord } from '../../ports/session-store.ts'
 import { applyCommit, type MessageOperation } from '../apply-commit.ts'
@@ -205,8 +212,10 @@ export class Unit {
   /** What followers of queues are told once it is durable: their bodies are those of the commit, which stay until it is answered. */
   appended(): { readonly uid: SessionUid; readonly runs: readonly QueuedRun[] }[] {
     const told: { readonly uid: SessionUid; readonly runs: readonly QueuedRun[] }[] = []
-    for (const { uid, fresh } of this.queues.values()) {
+    for (const queue of this.queues.values()) {
+      const { uid, fresh } = queue
       if (fresh.length === 0 || !this.#store.tails.has(uid)) continue
+      const { keepsAll } = queue
       const runs: QueuedRun[] = []
       for (const { entry: number, first, deliveries, bodies, ends: allEnds } of fresh) {
         const entry = BigInt(number)
@@ -216,13 +225,24 @@ export class Unit {
           const body = bodies[i] as Uint8Array
           const ends = allEnds[i]
           const message = { position: { entry, index }, body, qos, retain, subscriptionIdentifiers, expiresAt }
-          runs.push(ends === undefined ? message : { ...message, ends })
+          if (keepsAll) runs.push(ends === undefined ? message : { ...message, ends })
+          else for (const one of singly(message, ends)) if (queue.keeps(number, one.position.index)) runs.push(one)
           index += ends === undefined ? 1 : ends.length
         }
       }
       told.push({ uid, runs })
     }
     return told
+  }
+}
+
+/** The messages of a run; without ends it is one. */
+function* singly(run: QueuedMessage, ends: readonly number[] = [run.body.length]): Generator<QueuedMessage> {
+  const { entry, index } = run.position
+  let start = 0
+  for (const [i, end] of ends.entries()) {
+    yield { ...run, position: { entry, index: index + i }, body: run.body.subarray(start, end) }
+    start = end
   }
 }
 

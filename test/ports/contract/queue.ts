@@ -253,6 +253,34 @@ export function queueContract(adapter: EngineUnderTest): void {
     },
   )
 
+  withEngine(
+    adapter,
+    'tail: what a commit appended and dropped again for a full queue is not told, be it a message or part of a run',
+    async (engine) => {
+      const queue = { maximumMessages: 3, maximumBytes: 1000, overflow: 'dropOldest' } as const
+      const { record, fence } = await open(engine, 'a', { queue })
+      const told: QueuedRun[] = []
+      engine.queue.tail(fence, (runs) => told.push(...runs))
+      const next = (): string[] => texts(singly(told.splice(0)))
+      const names = ['1', '2', '3', '4', '5']
+      const messages = names.map((_, body) => delivery(body))
+      await engine.hot.commit(commit({ bodies: names.map(bytes), appends: [{ session: record.uid, messages }] }))
+      assert.deepEqual(next(), ['3', '4', '5'])
+      assert.deepEqual(await queued(engine, record.uid), ['3', '4', '5'])
+
+      // One that is under way stays, so what goes is taken from the middle.
+      const [first] = await engine.queue.read(record.uid, null, everything)
+      const position = first?.position as Position
+      const binding = { kind: 'outgoing', position, packetIdentifier: 1, phase: 'sent' } as const
+      await engine.hot.commit(commit({ owner: [{ fence, operations: [binding] }] }))
+      const run = runOf('6', '7', '8', '9')
+      const inOneGo = [delivery(0, { ends: run.ends })]
+      await engine.hot.commit(commit({ bodies: [run.body], appends: [{ session: record.uid, messages: inOneGo }] }))
+      assert.deepEqual(next(), ['8', '9'])
+      assert.deepEqual(await queued(engine, record.uid), ['3', '8', '9'])
+    },
+  )
+
   withEngine(adapter, 'a run of any length and size comes back whole', async (engine, world) => {
     const { record } = await open(engine, 'a')
     const long = Array.from({ length: 700 }, (_, i) => `${i}`)
