@@ -9,35 +9,63 @@ const lanes = 8
 const namespaces = ['small', 'middle', 'large'] as const
 type Rates<T> = Readonly<Record<(typeof namespaces)[number], T>>
 
+/** Connects per second of the broker's processor time. */
+export interface Connects {
+  /** Devices that have connected before, which is what comes back after a restart. */
+  readonly known: Rates<number>
+  /** Median of the rounds' ratios, the large namespace to the small one. */
+  readonly knownLargeToSmall: number
+  /** Devices that come for the first time, of which a note is written; of the small namespace nearly all have come before. */
+  readonly first: Rates<number>
+}
+
 /**
  * Whole connects, from the TLS handshake with the device's certificate to CONNACK and the end, with namespaces of different size
- * in turns; each device is another one, drawn from all. Connects per second of the broker's processor time.
+ * in turns, each in a process of its own; each device is another one, drawn from all. Connects per second of the broker's
+ * processor time.
  */
 export async function connectRates(
   folder: string,
   counts: Rates<number>,
-  { rounds, warmUp, measured }: { readonly rounds: number; readonly warmUp: number; readonly measured: number },
-): Promise<Rates<number>> {
+  sizes: { readonly rounds: number; readonly warmUp: number; readonly measured: number },
+): Promise<Connects> {
   const rates: Rates<number[]> = { small: [], middle: [], large: [] }
+  for (let round = 0; round <= sizes.rounds; round++) {
+    for (const namespace of namespaces) rates[namespace].push(await connectRate(folder, namespace, counts, sizes))
+  }
+  const each = (rate: (rates: readonly number[]) => number): Rates<number> => ({
+    small: rate(rates.small),
+    middle: rate(rates.middle),
+    large: rate(rates.large),
+  })
+  return {
+    first: each(([first]) => first ?? Number.NaN),
+    known: each(([, ...others]) => median(others)),
+    knownLargeToSmall: median(rates.large.slice(1).map((rate, i) => rate / rates.small[i + 1]!)),
+  }
+}
+
+/** The same devices each time. */
+async function connectRate(
+  folder: string,
+  namespace: (typeof namespaces)[number],
+  counts: Rates<number>,
+  { warmUp, measured }: { readonly warmUp: number; readonly measured: number },
+): Promise<number> {
   let drawn = 1
-  const draw = (count: number): number => {
+  const draw = (): number => {
     drawn = (drawn * 48_271) % 2_147_483_647
-    return drawn % count
+    return drawn % counts[namespace]
   }
-  for (let round = 0; round < rounds; round++) {
-    for (const namespace of namespaces) {
-      const server = await Server.start(folder, namespace)
-      try {
-        await connectAll(server.mqttsPort, warmUp, () => draw(counts[namespace]))
-        const before = server.cpuSeconds()
-        await connectAll(server.mqttsPort, measured, () => draw(counts[namespace]))
-        rates[namespace].push(measured / (server.cpuSeconds() - before))
-      } finally {
-        await server.stop()
-      }
-    }
+  const server = await Server.start(folder, namespace)
+  try {
+    await connectAll(server.mqttsPort, warmUp, draw)
+    const before = server.cpuSeconds()
+    await connectAll(server.mqttsPort, measured, draw)
+    return measured / (server.cpuSeconds() - before)
+  } finally {
+    await server.stop()
   }
-  return { small: median(rates.small), middle: median(rates.middle), large: median(rates.large) }
 }
 
 async function connectAll(port: number, count: number, draw: () => number): Promise<void> {

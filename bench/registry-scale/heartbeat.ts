@@ -1,5 +1,5 @@
 /**
- * Loaded into the measured process (`--import`): how long its event loop was kept from everything else. A beat is due each
+ * Loaded into the measured process (`--import`), asked by anything on its standard input: how long its event loop was kept from everything else. A beat is due each
  * millisecond; the processor time that this thread spent between two of them is what one turn took, whatever else the
  * machine does meanwhile. Wall-clock gaps stand beside it.
  */
@@ -36,10 +36,11 @@ setInterval(() => {
   lastWall = wall
 }, 1).unref()
 
-process.on('message', (message) => {
-  if (message === 'beats') process.send?.({ longestCpuMs, longestWallMs, over20 } satisfies Beats)
+// Not over a channel of Node's: with one the process would not start over with the settings of V8 that it is meant to have.
+process.stdin.on('data', () => {
+  process.stdout.write(`${JSON.stringify({ longestCpuMs, longestWallMs, over20 } satisfies Beats)}\n`)
   longestCpuMs = 0
   longestWallMs = 0
   over20 = 0
 })
-process.channel?.unref()
+process.stdin.unref()

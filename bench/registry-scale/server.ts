@@ -45,7 +45,7 @@ export class Server {
     const heartbeat = join(import.meta.dirname, 'heartbeat.ts')
     const log = openSync(join(folder, 'stderr.log'), 'a')
     const child = spawn(process.execPath, ['--import', heartbeat, join(root, 'bin', 'sealgate.js'), ...args], {
-      stdio: ['ignore', 'ignore', log, 'ipc'],
+      stdio: ['pipe', 'pipe', log],
     })
     for (let waited = 0; !existsSync(readyFile); waited += 50) {
       if (child.exitCode !== null || waited > 120_000) throw new Error(readFileSync(join(folder, 'stderr.log'), 'utf8'))
@@ -63,9 +63,10 @@ export class Server {
 
   /** Since the last time that was asked for it. */
   async beats(): Promise<Beats> {
-    this.#child.send('beats')
-    const [beats] = (await once(this.#child, 'message')) as [Beats]
-    return beats
+    const { stdin, stdout } = this.#child
+    stdin?.write('beats\n')
+    const [line] = (await once(stdout!, 'data')) as [Buffer]
+    return JSON.parse(line.toString())
   }
 
   /** Seconds of processor time since it began. */
