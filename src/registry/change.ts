@@ -1,13 +1,13 @@
 import { err, ok, type Result } from '../base/result.ts'
 import { toUnixSeconds, type UnixMillis } from '../base/time.ts'
 import type { Random } from '../ports/random.ts'
-import { canonicalJson } from './canonical-json.ts'
 import type { RegistryFailure, Warning } from './failure.ts'
 import type { ProfileName } from './profile.ts'
 import type { HostnameOf, Resource } from './resource.ts'
 import { formatResourceId, type NamespaceAddress, type ResourceId } from './resource-id.ts'
 import type { ListsOfWrite } from './revocation-lists.ts'
-import { findNamespace, type RecordReader, type Stage } from './stage.ts'
+import { sameJson } from './same-json.ts'
+import { findNamespace, type RevisionReader, type Stage } from './stage.ts'
 import type { ActorType, StoredNamespace, SystemData } from './stored.ts'
 import type { ReadContext } from './types/context.ts'
 import { limitsOfSettings } from './types/namespace-settings.ts'
@@ -72,7 +72,7 @@ export interface ChangeEnvironment {
 export type ChangeResult = Result<Changed, RegistryFailure>
 
 export function parentOf(
-  reader: RecordReader,
+  reader: Stage | RevisionReader,
   id: NamespaceAddress & Pick<ResourceId, 'child'>,
 ): Result<StoredNamespace, RegistryFailure> {
   const namespace = addressedNamespace(reader, id)
@@ -82,7 +82,10 @@ export function parentOf(
 }
 
 /** Resource group and subscription ignore case, as everywhere in Azure Resource Manager. */
-export function addressedNamespace(reader: RecordReader, address: NamespaceAddress): StoredNamespace | undefined {
+export function addressedNamespace(
+  reader: Stage | RevisionReader,
+  address: NamespaceAddress,
+): StoredNamespace | undefined {
   const namespace = findNamespace(reader, address.namespace)
   const same =
     namespace?.resourceGroup.toLowerCase() === address.resourceGroup.toLowerCase() &&
@@ -147,5 +150,5 @@ export function readContext(
 
 /** Equal in everything that a document can say; tags and attributes in any order. */
 export function sameContent(a: object, b: object): boolean {
-  return canonicalJson(a) === canonicalJson(b)
+  return sameJson(a, b)
 }

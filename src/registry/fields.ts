@@ -43,20 +43,26 @@ class StructureWalk {
   }
 
   *steps(value: unknown, path: string, depth: number): Steps<undefined> {
-    this.#left = maximumValues
     if (depth === steppedDepth || typeof value !== 'object' || value === null) {
+      this.#left = maximumValues
       this.#value(value, path, depth)
       return
     }
+    yield
     if (Array.isArray(value)) {
-      yield
       for (const [index, element] of value.entries()) yield* this.steps(element, `${path}[${index}]`, depth + 1)
       return
     }
-    yield
     for (const key of Object.keys(value)) {
       const target = this.#member(path, key)
-      if (target !== null) yield* this.steps((value as Record<string, unknown>)[key], target, depth + 1)
+      if (target === null) continue
+      const member = (value as Record<string, unknown>)[key]
+      // Most members are no containers: a generator for each of them costs more than the look at it.
+      if (typeof member === 'object') yield* this.steps(member, target, depth + 1)
+      else {
+        this.#left = maximumValues
+        this.#value(member, target, depth + 1)
+      }
     }
   }
 

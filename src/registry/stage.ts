@@ -1,6 +1,7 @@
 import type { Steps } from '../base/steps.ts'
 import type { Revision } from '../ports/identity.ts'
 import type { RegistryRecord, RegistryWrite } from '../ports/registry-store.ts'
+import { GenerationCache } from './generation-cache.ts'
 import type { ChildType } from './resource-id.ts'
 import {
   childNameEntry,
@@ -90,10 +91,12 @@ export class Stage implements RecordReader {
     return this.#base instanceof Stage ? this.#base.revision(key) : (this.#base.get(key)?.revision ?? null)
   }
 
-  /** Decoded once per stage: nothing below changes while work goes on, because it never waits. */
+  /** Decoded once: what is staged per stage, what is stored per revision. */
   namespace(uid: string): StoredNamespace | undefined {
     const key = namespaceKey(uid)
-    if (!this.#records.has(key) && this.#base instanceof Stage) return this.#base.namespace(uid)
+    if (!this.#records.has(key)) {
+      return this.#base instanceof Stage ? this.#base.namespace(uid) : namespaceIn(this.#base, key)
+    }
     if (!this.#namespaces.has(key)) this.#namespaces.set(key, readStored(this, key) as StoredNamespace | undefined)
     return this.#namespaces.get(key)
   }
@@ -198,10 +201,37 @@ export function putStored(stage: Stage, stored: Stored): void {
 }
 
 /** Ignores case. */
-export function findNamespace(reader: RecordReader, name: string): StoredNamespace | undefined {
+export function findNamespace(reader: Stage | RevisionReader, name: string): StoredNamespace | undefined {
   const uid = reader.lookup(Index.NamespaceName, name.toLowerCase())
   if (uid === undefined) return undefined
-  return reader instanceof Stage ? reader.namespace(uid) : (readStored(reader, namespaceKey(uid)) as StoredNamespace)
+  return reader instanceof Stage ? reader.namespace(uid) : namespaceIn(reader, namespaceKey(uid))
+}
+
+interface Decoded {
+  readonly revision: Revision
+  readonly namespace: StoredNamespace
+}
+
+/** Namespaces kept decoded, of each store: two generations of this many. */
+const keptNamespaces = 256
+
+const decoded = new WeakMap<RevisionReader, GenerationCache<string, Decoded>>()
+
+/** Every change of a child looks at its namespace, which hardly ever changes itself (bench: tcp-pairs-qos0-churn). */
+function namespaceIn(store: RevisionReader, key: string): StoredNamespace | undefined {
+  const record = store.get(key)
+  if (record === undefined) return undefined
+  const { value, revision } = record
+  let known = decoded.get(store)
+  if (known === undefined) {
+    known = new GenerationCache(keptNamespaces)
+    decoded.set(store, known)
+  }
+  const before = known.get(key)
+  if (before?.revision === revision) return before.namespace
+  const namespace = decodeStored(value) as StoredNamespace
+  known.set(key, { revision, namespace })
+  return namespace
 }
 
 export function findChild<Type extends ChildType>(

@@ -10,6 +10,7 @@ import {
   failure,
   later,
   must,
+  namespaceBody,
   ns,
   plain,
   plantRegistry,
@@ -380,6 +381,24 @@ test('EG 9 the number of clients is limited, and room comes back with a deletion
   assert.ok((await put(registry, 'clients', 'a', { description: 'x' })).ok)
   must(await registry.delete(ns('plant', 'clients', 'a'), author))
   assert.ok((await put(registry, 'clients', 'c', {})).ok)
+})
+
+test('a client is judged by what its namespace says now, and by nothing of one that had its name', async () => {
+  const registry = await plantRegistry()
+  const limited = (maximumAttributesBytes: number) =>
+    registry.patch(ns('plant'), { properties: { sealgate: { limits: { maximumAttributesBytes } } } }, author)
+  const write = (text: string) => put(registry, 'clients', 'a', { attributes: { text } })
+  assert.ok((await write('long enough')).ok)
+  must(await limited(16))
+  assert.deepEqual(briefly(await write('long enough, too')), ['properties.attributes TooLong'])
+  // Both in one write of the store: the second is judged by what the first staged.
+  const [, staged] = await Promise.all([limited(64), write('longer than it was')])
+  assert.ok(staged.ok)
+  const uid = must(registry.get(ns('plant'))).uid
+  must(await registry.delete(ns('plant'), author))
+  must(await registry.put(ns('plant'), namespaceBody, author))
+  assert.notEqual(must(registry.get(ns('plant'))).uid, uid)
+  assert.equal(must(await write('new')).change, 'created')
 })
 
 test('PATCH merges into a client, keeps what it does not name, and clears with null', async () => {
