@@ -1,4 +1,5 @@
 import { err, ok, type Result } from '../base/result.ts'
+import type { Steps } from '../base/steps.ts'
 import { parseJsonSteps } from '../registry/strict-json.ts'
 import { armError } from './arm/error.ts'
 import { type Content, lengthOf, octetsOf, textOf } from './content.ts'
@@ -22,10 +23,14 @@ export async function readBody(
   if (body === undefined) return ok(undefined)
   const { registry } = parts
   if (body.form === 'octets') return ok(await registry.inSlices(octetsOf(content)))
-  const text = await registry.inSlices(textOf(content))
+  return registry.inSlices(readText(content, body))
+}
+
+function* readText(content: Content, body: Body): Steps<Result<unknown, Answer>> {
+  const text = yield* textOf(content)
   if (text === null) return err(armError(400, 'InvalidRequestContent', 'The content is not UTF-8.'))
   if (body.form === 'text') return ok(text)
-  const parsed = await registry.inSlices(parseJsonSteps(text, body.dialect ?? 'json'))
+  const parsed = yield* parseJsonSteps(text, body.dialect ?? 'json')
   if (!parsed.ok) {
     const { line, column, message } = parsed.error
     const target = `line ${line}, column ${column}`

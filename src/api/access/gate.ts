@@ -125,7 +125,7 @@ function missingScope(house: House, route: Route, { params }: Knock): Answer | n
     return armError(404, 'SubscriptionNotFound', `The subscription '${subscriptionId}' could not be found.`)
   }
   if (resourceGroupName === undefined || route.anyGroup === true) return null
-  if (house.groups.find(resourceGroupName) !== null) return null
+  if (house.groups.has(resourceGroupName)) return null
   return groupNotFound(resourceGroupName)
 }
 

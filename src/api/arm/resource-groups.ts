@@ -52,6 +52,10 @@ export class ResourceGroups {
     return namespace === undefined ? null : implicit(namespace.id.resourceGroup)
   }
 
+  has(name: string): boolean {
+    return name.toLowerCase() === this.#settings.resourceGroup.toLowerCase() || this.find(name) !== null
+  }
+
   /** In order of names. */
   list(): readonly ResourceGroup[] {
     const found = new Map<string, ResourceGroup>()
