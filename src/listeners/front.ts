@@ -43,6 +43,8 @@ export interface FrontHandler {
   onArrival(arrival: Arrival, goOn: () => void): void
   /** One peer was turned away at the limits; called once for each spell in which its source has no tokens left. */
   onTurnedAway(remoteAddress: string): void
+  /** The socket of an arrival is closed. */
+  onGone?(socket: Socket): void
 }
 
 /** A dead peer without Keep Alive would stay for ever: the kernel asks after this long. */
@@ -89,11 +91,17 @@ export function openFront(
       return
     }
     open.add(socket)
-    socket.on('close', () => open.delete(socket))
+    socket.on('close', gone)
     handler.onArrival({ socket, remoteAddress: address, remotePort }, () => {
       for (const listener of goOn) listener.call(server, socket)
     })
   })
+
+  /** One for all sockets, and one for each of them: a second one would be a longer list (bench: mtls-idle). */
+  function gone(this: Socket): void {
+    open.delete(this)
+    handler.onGone?.(this)
+  }
 
   const { promise, resolve, reject } = Promise.withResolvers<Listening>()
   server.once('error', reject)

@@ -42,7 +42,7 @@ function findPlaces(): Places | null {
  * instead of an event with memory of its own (decision record 0011; bench: one message at a time, pairs).
  *
  * @param onBytes `received` is valid during the call; false: reads no more until `resume`
- * @returns false: everything still comes as `data`, because something waits that came before, or for good
+ * @returns false: everything still comes as `data`, because something waits that came before, or for good; or it is so already
  */
 export function receiveInPlace(socket: Socket, onBytes: (length: number) => boolean): boolean {
   const open = socket as OpenSocket

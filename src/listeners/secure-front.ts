@@ -124,8 +124,8 @@ export async function openSecureFront(
       refuse(hostRateExceeded)
       return
     }
-    const version = socket.getProtocol()
-    if (version !== 'TLSv1.2' && version !== 'TLSv1.3') {
+    const tlsVersion = tlsVersionOf(socket)
+    if (tlsVersion === null) {
       refuse('unsupported protocol')
       return
     }
@@ -138,7 +138,7 @@ export async function openSecureFront(
       listener: kind,
       serverName: normalizeServerName(socket.servername),
       remoteAddress,
-      tlsVersion: version,
+      tlsVersion,
       readChain: () => readPeerChain(socket),
     })
     for (const listener of goOn) listener.call(server, socket)
@@ -151,12 +151,14 @@ export async function openSecureFront(
       onArrival(arrival, goOn) {
         const leave = pacer.enter(sourceOf(arrival.remoteAddress), pacedHandshake(arrival.socket, goOn))
         underWay.add({ arrival, leave })
-        arrival.socket.once('close', () => {
-          leave()
-          // The TLS layer may know more, and says so a moment later.
-          clock.endOfTurn(() => {
-            if (underWay.remove(arrival)) left(arrival, null)
-          })
+      },
+      onGone(socket) {
+        const handshake = underWay.of(socket)
+        if (handshake === undefined) return
+        handshake.leave()
+        // The TLS layer may know more, and says so a moment later.
+        clock.endOfTurn(() => {
+          if (underWay.remove(handshake)) left(handshake.arrival, null)
         })
       },
       onTurnedAway: (remoteAddress) => fail(remoteAddress, null, 'connection rate exceeded'),
@@ -172,24 +174,47 @@ export async function openSecureFront(
   }
 }
 
+/** Null: one that is not served. Node.js makes a new string for each socket, which its connection would keep. */
+function tlsVersionOf(socket: TLSSocket): 'TLSv1.2' | 'TLSv1.3' | null {
+  switch (socket.getProtocol()) {
+    case 'TLSv1.3':
+      return 'TLSv1.3'
+    case 'TLSv1.2':
+      return 'TLSv1.2'
+    default:
+      return null
+  }
+}
+
 interface Handshake {
   readonly arrival: Arrival
   /** Gives its place to others. */
   readonly leave: () => void
 }
 
-/** Peers whose handshake is not complete, found again from the socket that the TLS layer makes of theirs. */
+/**
+ * Peers whose handshake is not complete, found again from their socket and from the one that the TLS layer makes of it. A
+ * connection may last for months: whoever is taken leaves nothing of his handshake behind (bench: mtls-idle).
+ */
 class Handshakes {
   readonly #byPeer = new Map<string, Handshake>()
+  readonly #bySocket = new Map<Socket, Handshake>()
 
   add(handshake: Handshake): void {
     this.#byPeer.set(peerOf(handshake.arrival), handshake)
+    this.#bySocket.set(handshake.arrival.socket, handshake)
+  }
+
+  /** Undefined: it was taken. */
+  of(socket: Socket): Handshake | undefined {
+    return this.#bySocket.get(socket)
   }
 
   /** False: it was taken before. */
-  remove(arrival: Arrival): boolean {
-    const peer = peerOf(arrival)
-    return this.#byPeer.get(peer)?.arrival === arrival && this.#byPeer.delete(peer)
+  remove(handshake: Handshake): boolean {
+    const peer = peerOf(handshake.arrival)
+    this.#bySocket.delete(handshake.arrival.socket)
+    return this.#byPeer.get(peer) === handshake && this.#byPeer.delete(peer)
   }
 
   take(socket: TLSSocket): Arrival | undefined {
@@ -199,9 +224,11 @@ class Handshakes {
     const below = (socket as { readonly _parent?: PeerAddress | null })._parent
     const peer = peerOf(below ?? socket)
     const handshake = this.#byPeer.get(peer)
+    if (handshake === undefined) return undefined
     this.#byPeer.delete(peer)
-    handshake?.leave()
-    return handshake?.arrival
+    this.#bySocket.delete(handshake.arrival.socket)
+    handshake.leave()
+    return handshake.arrival
   }
 }
 

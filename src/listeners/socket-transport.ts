@@ -13,7 +13,6 @@ export class SocketTransport extends PeerStream {
   readonly #onWritten: () => void
   #owesDrain = false
   #isPaused = false
-  #isInPlace = false
 
   constructor(socket: Socket, facts: StreamFacts, clock: Clock, lingerMs = defaultLingerMs) {
     super(facts, clock, lingerMs)
@@ -28,21 +27,21 @@ export class SocketTransport extends PeerStream {
   }
 
   protected override listen(handler: TransportHandler): void {
-    this.#socket.on('data', (chunk: Buffer) => {
-      if (this.phase === 'open') handler.onChunk(chunk)
-      this.#receiveInPlace(handler)
-    })
-    this.#receiveInPlace(handler)
+    const onBytes = (length: number): boolean => {
+      if (this.phase === 'open') handler.onChunk(received(length))
+      // The stream may have begun to read again by itself, for the sake of its own empty buffer.
+      return !this.#isPaused
+    }
+    if (receiveInPlace(this.#socket, onBytes)) this.#socket.resume()
+    else this.#receiveAsEvents(handler, onBytes)
     this.#socket.on('end', () => this.#peerEnded())
   }
 
   /** What arrived before comes as an event first, and everything where Node.js offers no more. */
-  #receiveInPlace(handler: TransportHandler): void {
-    if (this.#isInPlace) return
-    this.#isInPlace = receiveInPlace(this.#socket, (length) => {
-      if (this.phase === 'open') handler.onChunk(received(length))
-      // The stream may have begun to read again by itself, for the sake of its own empty buffer.
-      return !this.#isPaused
+  #receiveAsEvents(handler: TransportHandler, onBytes: (length: number) => boolean): void {
+    this.#socket.on('data', (chunk: Buffer) => {
+      if (this.phase === 'open') handler.onChunk(chunk)
+      receiveInPlace(this.#socket, onBytes)
     })
   }
 
