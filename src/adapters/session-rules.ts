@@ -54,6 +54,9 @@ function isWillDue(existing: SessionRecord, will: StoredWill, keepsState: boolea
   return existing.willDueAt !== null && existing.willDueAt <= now
 }
 
+/** Records are never changed in place. */
+const noSubscriptions: SessionRecord['subscriptions'] = []
+
 export function openedRecord(
   request: OpenSession,
   existing: SessionRecord | undefined,
@@ -72,7 +75,7 @@ export function openedRecord(
     connectedAt: request.now,
     expiryIntervalSeconds: request.expiryIntervalSeconds,
     expiresAt: null,
-    subscriptions: keepsState && existing !== undefined ? existing.subscriptions : [],
+    subscriptions: keepsState && existing !== undefined ? existing.subscriptions : noSubscriptions,
     will: request.will,
     willDueAt: null,
   }

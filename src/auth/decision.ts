@@ -52,14 +52,18 @@ export type AuthenticationType =
   | 'Webhook'
   | 'PlainListener'
 
-/** Why, step by step, in the order in which the steps were taken. Plain data; presented text is already cut and escaped. */
-export interface Explanation {
-  readonly steps: readonly DecisionStep[]
+/** Who it was about, as a record of the decision names it; printable. */
+export interface Identification {
   readonly authenticationName: string | null
   /** `UserName`, one of the alternative sources, `JWT`, `Webhook`, `Listener`; null when no name was found. */
   readonly nameSource: string | null
   /** SHA-256 of the leaf, 64 lower-case hexadecimal digits; null without a certificate. */
   readonly certificateFingerprint: string | null
+}
+
+/** Why, step by step, in the order in which the steps were taken. Plain data; presented text is already cut and escaped. */
+export interface Explanation extends Identification {
+  readonly steps: readonly DecisionStep[]
 }
 
 export interface Accepted {
@@ -77,6 +81,9 @@ export interface Accepted {
   readonly restsOn: readonly string[]
   readonly explanation: Explanation
 }
+
+/** What is kept of an acceptance while its session is connected: all but the steps that led to it (bench: mtls-idle). */
+export type Acceptance = Pick<Accepted, 'method' | 'validUntil' | 'caCertificateName' | 'restsOn'> & Identification
 
 export interface Refused {
   readonly outcome: 'refused'

@@ -82,7 +82,8 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
   #connectBytes = 0
   #keepAliveMs = 0
   #cancelPump: Cancel | null = null
-  readonly #onClosed = new Set<() => void>()
+  /** Null: nothing is waited for that the end of the connection would cancel. */
+  #onClosed: Set<() => void> | null = null
 
   constructor(core: ConnectionServices, transport: Transport, namespace: Namespace | null) {
     this.core = core
@@ -133,9 +134,11 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
    * @returns forgets the callback: there is nothing to cancel any more
    */
   onClosed(callback: () => void): Cancel {
-    if (this.isOpen) this.#onClosed.add(callback)
-    else callback()
-    return () => this.#onClosed.delete(callback)
+    if (this.isOpen) {
+      this.#onClosed ??= new Set()
+      this.#onClosed.add(callback)
+    } else callback()
+    return () => this.#onClosed?.delete(callback)
   }
 
   // ------------------------------------------------------------------------------------------- bytes in
@@ -367,7 +370,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
     this.#incoming?.end()
     this.#incoming = null
     this.core.deadlines.cancel(this.#deadline)
-    for (const callback of this.#onClosed) callback()
+    for (const callback of this.#onClosed ?? []) callback()
     if (session !== null) {
       if (cause.reasonCode !== null && this.version === 5) {
         this.send({ type: 'DISCONNECT', reasonCode: cause.reasonCode, properties: {} })
@@ -382,7 +385,7 @@ export class Connection implements TransportHandler, FrameSink, OutboxOwner, Pee
     if (!this.isOpen) return
     this.#phase = { name: 'closing' }
     this.core.deadlines.cancel(this.#deadline)
-    for (const callback of this.#onClosed) callback()
+    for (const callback of this.#onClosed ?? []) callback()
     this.#close(false)
   }
 

@@ -457,7 +457,7 @@ const publishing: readonly Mutation[] = [
     '5:4.3.3-9',
     'broker/packets/incoming-publish.ts',
     '      this.#answers.refuseTopic(view, topicFault)\n      return',
-    '      this.#answers.refuseTopic(view, topicFault)\n      if (view.qos === 2) this.#exactlyOnce.hold(slot, view, this.publisher, ReasonCode.Success)\n      return',
+    '      this.#answers.refuseTopic(view, topicFault)\n      if (view.qos === 2) (this.#exactlyOnce ??= this.#makeExactlyOnce([])).hold(slot, view, this.publisher, ReasonCode.Success)\n      return',
   ),
   edit(
     '5:4.3.3-5 5:4.3.3-6 3:4.3.3-1',
@@ -562,7 +562,7 @@ const requests: readonly Mutation[] = [
   edit(
     '5:3.10.4-1 5:3.10.4-2 3:3.10.4-1 3:3.10.4-2',
     'broker/packets/subscribe.ts',
-    'return session.subscriptions.delete(topicFilter) ?',
+    'return session.unsubscribe(topicFilter) ?',
     'return session.subscriptions.has(topicFilter) ?',
   ),
   edit(

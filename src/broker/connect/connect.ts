@@ -1,3 +1,4 @@
+import { acceptanceOf } from '../../auth/acceptance.ts'
 import { authenticate, verify } from '../../auth/authenticate.ts'
 import { authorize } from '../../auth/authorize.ts'
 import type { Accepted, Refused } from '../../auth/decision.ts'
@@ -236,7 +237,7 @@ function admit(
     namespace,
     principal: accepted.principal,
     evidence,
-    acceptance: accepted,
+    acceptance: acceptanceOf(accepted),
     fence: opened.fence,
     record,
     willTopic,
@@ -246,17 +247,9 @@ function admit(
     receiveMaximum: packet.properties.receiveMaximum ?? 65_535,
     topicAliasMaximum: packet.properties.topicAliasMaximum ?? 0,
     link: connection,
-    peer: {
-      listener: evidence.listener,
-      remoteAddress: evidence.remoteAddress,
-      serverName: evidence.serverName,
-      protocol: evidence.protocol,
-      clientId: record.clientId,
-      username: evidence.username,
-    },
   })
   for (const [topicFilter, subscription] of subscriptionsOf(record) ?? []) {
-    session.subscriptions.set(topicFilter, subscription)
+    session.subscribe(topicFilter, subscription)
   }
   sessions.connected(session)
   core.rejudge.add(session)
@@ -291,7 +284,5 @@ function admit(
     sequenceNumber: record.sequenceNumber,
   })
   session.stored?.pump()
-  const { retainedSenders } = entry
-  entry.retainedSenders = []
-  for (const sender of retainedSenders) sender.goOn(session)
+  for (const sender of entry.takeRetainedSenders()) sender.goOn(session)
 }

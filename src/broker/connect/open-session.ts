@@ -41,7 +41,7 @@ export async function openSession(
   will: StoredWill | null,
 ): Promise<OpenOutcome | null> {
   const { core } = connection
-  const { view, limits } = namespace
+  const { view } = namespace
   const { principal } = accepted
   const terms = negotiate(packet, view)
   const request: OpenSession = {
@@ -58,11 +58,7 @@ export async function openSession(
     expiryIntervalSeconds: terms.sessionExpiryIntervalSeconds,
     will,
     quotas: quotasOf(namespace),
-    queue: {
-      maximumMessages: limits.maximumQueuedMessages,
-      maximumBytes: limits.maximumQueuedBytes,
-      overflow: limits.queueOverflow,
-    },
+    queue: namespace.queueLimits,
     now: core.turn.now,
     newUid: core.random.uid() as SessionUid,
   }

@@ -1,5 +1,5 @@
 import type { Denied } from '../../auth/authorize.ts'
-import type { Accepted, DecisionCode, Explanation, Refused } from '../../auth/decision.ts'
+import type { Acceptance, Accepted, DecisionCode, Identification, Refused } from '../../auth/decision.ts'
 import { printable } from '../../auth/printable.ts'
 import { recordedClientId, recordedUsername } from '../../auth/secrets.ts'
 import type { DecisionFacts, DecisionStep, Events } from '../../ports/events.ts'
@@ -21,7 +21,7 @@ interface JudgedSession {
   readonly namespace: Namespace
   readonly peer: PeerFacts
   /** Of CONNECT, or of the last judgement. */
-  readonly acceptance: Accepted
+  readonly acceptance: Acceptance
 }
 
 export interface RefusalFacts {
@@ -31,7 +31,7 @@ export interface RefusalFacts {
   readonly steps: readonly DecisionStep[]
   /** The certificate reached a registered CA, matched its thumbprint, or the client is connected already (S61). */
   readonly proven: boolean
-  readonly explanation: Explanation | null
+  readonly explanation: Identification | null
   readonly method: string | null
 }
 
@@ -85,8 +85,9 @@ export class DecisionRecorder {
   /** A connected client that asked for a topic that is not its right. */
   topicDenied({ namespace, peer, acceptance }: JudgedSession, action: 'publish' | 'subscribe', denied: Denied): void {
     const { code, remedy, steps } = denied
-    const { explanation, method } = acceptance
-    this.refused({ namespace, ...peer }, { action, code, remedy, steps, proven: true, explanation, method })
+    const { method } = acceptance
+    const refusal = { action, code, remedy, steps, proven: true, explanation: acceptance, method }
+    this.refused({ namespace, ...peer }, refusal)
   }
 
   /** A session that is judged again and lost. */
@@ -132,7 +133,7 @@ export class DecisionRecorder {
     ring: DecisionRing,
     peer: DecidedPeer,
     decision: Pick<DecisionFacts, 'action' | 'outcome' | 'code' | 'remedy' | 'method' | 'steps'> & {
-      readonly explanation: Explanation | null
+      readonly explanation: Identification | null
     },
   ): void {
     const { namespace } = peer

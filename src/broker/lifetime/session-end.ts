@@ -32,7 +32,7 @@ export class SessionEnds {
     namespace.sessions.disconnected(session)
     this.#after.forget(session)
     session.stored?.stop()
-    session.entry.retainedSenders = [...session.retainedSenders.values()]
+    session.entry.retainedSenders = session.retainedRest
     if (!session.entry.isStored) {
       this.#forget(session, namespace)
       for (const copy of session.takeShared()) this.#core.publishing.passOn(copy)
@@ -96,7 +96,7 @@ export class SessionEnds {
   #forget(session: OnlineSession, namespace: Namespace): void {
     const { entry } = session
     for (const subscription of entry.subscriptions.values()) namespace.router.remove(entry, subscription)
-    entry.subscriptions.clear()
+    entry.unsubscribeAll()
     namespace.heldRights.delete(entry)
     namespace.sessions.delete(entry.uid)
   }

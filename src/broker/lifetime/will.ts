@@ -98,7 +98,6 @@ export class Wills {
           steps: denied.steps,
           proven: true,
           explanation: {
-            steps: denied.steps,
             authenticationName: record.owner.authenticationName,
             nameSource: null,
             certificateFingerprint: null,

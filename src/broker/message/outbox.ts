@@ -11,7 +11,10 @@ const earlyFlushBytes = 512 << 10
 /** What a subscriber that keeps up may have waiting, as a multiple of the bound for one that does not. */
 const burstFactor = 8
 const smallestBacklogBlock = 16 << 10
-const none: readonly (Arena | null)[] = []
+/** Of all outboxes with nothing to list: an idle connection has none of its own (bench: mtls-idle). */
+const none: (Arena | null)[] = []
+const noNumbers: number[] = []
+const noBacklog: Uint8Array[] = []
 
 export interface OutboxOwner {
   /** Everything that was written has been taken. */
@@ -35,15 +38,15 @@ export class Outbox implements TurnOutbox {
   #onlyArena: Arena | null = null
   #onlyStart = 0
   #onlyEnd = 0
-  #arenas: (Arena | null)[] = []
+  #arenas = none
   /** Four per range: start, end, offset of the Packet Identifier to write (0: none), the identifier. */
-  #numbers: number[] = []
+  #numbers = noNumbers
   #count = 0
   /** Turn of the oldest range. */
   #since = 0
   #isDirty = false
 
-  #backlog: Uint8Array[] = []
+  #backlog = noBacklog
   /** Free bytes at the end of the last backlog block. */
   #backlogFree = 0
 
@@ -182,6 +185,8 @@ export class Outbox implements TurnOutbox {
   }
 
   #list(arena: Arena, start: number, end: number, patchAt: number, identifier: number): void {
+    if (this.#arenas === none) this.#arenas = []
+    if (this.#numbers === noNumbers) this.#numbers = []
     const at = this.#count << 2
     this.#arenas[this.#count++] = arena
     const numbers = this.#numbers
@@ -220,10 +225,7 @@ export class Outbox implements TurnOutbox {
     if (this.isSlow) return
     if (!this.#isWithoutRange) this.#moveToBacklog()
     if (this.#backlog.length === 0) return
-    const ranges = this.#backlog
-    this.#backlog = []
-    this.#backlogFree = 0
-    this.#transport.write(ranges)
+    this.#transport.write(this.#takeBacklog())
   }
 
   /** The transport took everything. */
@@ -243,7 +245,7 @@ export class Outbox implements TurnOutbox {
     if (this.#ended) return
     this.#ended = true
     this.#dropRanges()
-    this.#backlog = []
+    this.#backlog = noBacklog
     this.#waitingBytes = this.#inTransportBytes
   }
 
@@ -313,9 +315,7 @@ export class Outbox implements TurnOutbox {
     } else {
       this.#spill()
       const total = this.#listedBytes
-      ranges = this.#backlog
-      this.#backlog = []
-      this.#backlogFree = 0
+      ranges = this.#takeBacklog()
       if (this.#count > 0 && total <= coalesceBytes) ranges.push(this.#coalesce(total))
       else for (let i = 0; i < this.#count; i++) ranges.push(this.#rangeAt(i))
     }
@@ -332,7 +332,7 @@ export class Outbox implements TurnOutbox {
     this.#onlyArena = null
     if (this.#count > 0) {
       this.#heldMore = this.#arenas
-      this.#arenas = []
+      this.#arenas = none
       this.#count = 0
     }
     this.#busy = true
@@ -405,7 +405,16 @@ export class Outbox implements TurnOutbox {
     const size = Math.max(total, smallestBacklogBlock)
     const block = Buffer.allocUnsafeSlow(size)
     this.#copyTo(block, 0)
+    if (this.#backlog === noBacklog) this.#backlog = []
     this.#backlog.push(block.subarray(0, total))
     this.#backlogFree = size - total
+  }
+
+  /** The taker's own: he may add to it. */
+  #takeBacklog(): Uint8Array[] {
+    const taken = this.#backlog === noBacklog ? [] : this.#backlog
+    this.#backlog = noBacklog
+    this.#backlogFree = 0
+    return taken
   }
 }

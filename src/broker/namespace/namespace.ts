@@ -1,7 +1,7 @@
 import type { Clock } from '../../ports/clock.ts'
 import type { NamespaceId } from '../../ports/identity.ts'
 import type { Log } from '../../ports/log.ts'
-import type { StoredSubscription } from '../../ports/session-store.ts'
+import type { QueueLimits, StoredSubscription } from '../../ports/session-store.ts'
 import type { NamespaceLimits } from '../../registry/profile.ts'
 import type { NamespaceView } from '../../registry/view.ts'
 import { DecisionLog } from '../bounds/decision-log.ts'
@@ -69,6 +69,7 @@ export class Namespace {
   }
   #view: NamespaceView
   #limits: NamespaceLimits
+  #queueLimits: QueueLimits
   #rightsRulesChanged = false
   /**
    * Rises whenever the registry changes: whoever keeps a grant compares this one number per message, and the revisions
@@ -81,6 +82,7 @@ export class Namespace {
     this.id = view.id
     this.#view = view
     this.#limits = view.limits
+    this.#queueLimits = queueLimitsOf(view.limits)
     this.rates = new NamespaceRates(view.limits, clock.monotonicMs())
     this.limitHits = new LimitHits(clock, log)
     this.queuedBytes = new QueuedBytes(storedBytes, () => this.#limits.maximumNamespaceQueuedBytes)
@@ -93,6 +95,11 @@ export class Namespace {
 
   get limits(): NamespaceLimits {
     return this.#limits
+  }
+
+  /** Of a session that opens now; all of them have the same (bench: mtls-idle). */
+  get queueLimits(): QueueLimits {
+    return this.#queueLimits
   }
 
   /** A limit was in somebody's way. */
@@ -108,18 +115,21 @@ export class Namespace {
       const old = before.get(topicFilter)
       before.delete(topicFilter)
       if (old !== undefined && isSame(old.stored, subscription.stored)) continue
-      entry.subscriptions.set(topicFilter, subscription)
+      entry.subscribe(topicFilter, subscription)
       this.router.add(entry, subscription)
     }
     for (const [topicFilter, old] of before) {
-      entry.subscriptions.delete(topicFilter)
+      entry.unsubscribe(topicFilter)
       this.router.remove(entry, old)
     }
   }
 
   /** The registry changed: from here on nothing that was decided before is worth anything without another look. */
   registryChanged(view: NamespaceView, nowMs: number): void {
-    if (this.#limits !== view.limits) this.rates.retune(view.limits, nowMs)
+    if (this.#limits !== view.limits) {
+      this.rates.retune(view.limits, nowMs)
+      this.#queueLimits = queueLimitsOf(view.limits)
+    }
     if (this.#limits.dollarTopics !== view.limits.dollarTopics) this.#rightsRulesChanged = true
     this.#view = view
     this.#limits = view.limits
@@ -132,6 +142,10 @@ export class Namespace {
     this.#rightsRulesChanged = false
     return changed
   }
+}
+
+function queueLimitsOf({ maximumQueuedMessages, maximumQueuedBytes, queueOverflow }: NamespaceLimits): QueueLimits {
+  return { maximumMessages: maximumQueuedMessages, maximumBytes: maximumQueuedBytes, overflow: queueOverflow }
 }
 
 function isSame(a: StoredSubscription, b: StoredSubscription): boolean {

@@ -21,6 +21,9 @@ export interface RetainedRest {
   goOn(session: OnlineSession): void
 }
 
+const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
+const noRest: readonly RetainedRest[] = []
+
 /** One session as routing sees it: small, because there may be a million that are offline. */
 export class SessionEntry {
   readonly uid: SessionUid
@@ -32,17 +35,42 @@ export class SessionEntry {
   online: OnlineSession | null = null
   /** The store has it no more. */
   isRemoved = false
-  /** By filter as sent, share name included. */
-  readonly subscriptions = new Map<string, Subscription>()
+  /** Null: none so far. Many devices only publish (bench: mtls-idle). */
+  #subscriptions: Map<string, Subscription> | null = null
   /** Null: unknown, the last connection was another process's; what is queued may have been sent by it. */
   resumption: Resumption | null = null
   /** Retained messages that the last connection did not come to; with the process they are gone. */
-  retainedSenders: readonly RetainedRest[] = []
+  retainedSenders = noRest
 
   constructor(uid: SessionUid, clientId: string, isStored: boolean) {
     this.uid = uid
     this.clientId = clientId
     this.isStored = isStored
+  }
+
+  /** By filter as sent, share name included. */
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? noSubscriptions
+  }
+
+  subscribe(topicFilter: string, subscription: Subscription): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(topicFilter, subscription)
+  }
+
+  unsubscribe(topicFilter: string): void {
+    this.#subscriptions?.delete(topicFilter)
+  }
+
+  unsubscribeAll(): void {
+    this.#subscriptions = null
+  }
+
+  /** @returns what the last connection did not come to; nobody is told twice */
+  takeRetainedSenders(): readonly RetainedRest[] {
+    const senders = this.retainedSenders
+    this.retainedSenders = noRest
+    return senders
   }
 }
 

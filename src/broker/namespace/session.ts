@@ -1,4 +1,4 @@
-import type { Accepted } from '../../auth/decision.ts'
+import type { Acceptance } from '../../auth/decision.ts'
 import type { ConnectEvidence } from '../../auth/evidence.ts'
 import type { Principal } from '../../auth/principal.ts'
 import type { Rights } from '../../auth/rights.ts'
@@ -14,6 +14,7 @@ import { OutgoingInflight, OutgoingState } from '../message/inflight.ts'
 import type { MessageForms } from '../message/message-forms.ts'
 import type { Outbox } from '../message/outbox.ts'
 import { OutgoingAliases } from '../message/topic-alias.ts'
+import type { WheelEntry } from '../turn/timers.ts'
 import type { Resumable } from '../turn/turn.ts'
 import type { CloseCause } from './close-cause.ts'
 import { MemoryQueue } from './memory-queue.ts'
@@ -22,6 +23,11 @@ import type { PeerFacts } from './peer-facts.ts'
 import type { RetainedRest, SessionEntry } from './session-table.ts'
 import type { SharedCopy } from './shared-subscription.ts'
 import type { Subscription } from './subscription.ts'
+
+/** Of everybody who has none (bench: mtls-idle). */
+const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
+const noRest: readonly RetainedRest[] = []
+const nobodyWaits: Resumable[] = []
 
 /** Property of an alias, and two lengths that may need a byte more each. */
 const longestAliasBytes = 5
@@ -64,7 +70,7 @@ export interface SessionFacts {
   readonly principal: Principal
   /** What CONNECT saw, kept for judging again. */
   readonly evidence: ConnectEvidence
-  readonly acceptance: Accepted
+  readonly acceptance: Acceptance
   readonly fence: Fence
   readonly record: SessionRecord
   readonly willTopic: TopicName | null
@@ -76,8 +82,6 @@ export interface SessionFacts {
   readonly link: SessionLink
   /** Monotonic. */
   readonly nowMs: number
-  /** For decisions about what it does later. */
-  readonly peer: PeerFacts
 }
 
 /** A session with its connection on this node: what it is owed and what is under way to it. */
@@ -90,15 +94,12 @@ export class OnlineSession {
   evidence: ConnectEvidence
   isReauthenticating = false
   /** Of the last judgement. */
-  acceptance: Accepted
+  acceptance: Acceptance
   readonly fence: Fence
   readonly record: SessionRecord
   readonly version: ProtocolVersion
   readonly maximumPacketSizeBytes: number
   readonly link: SessionLink
-  readonly peer: PeerFacts
-  /** Filters as the client set them; the store and the router follow. */
-  readonly subscriptions = new Map<string, Subscription>()
   readonly outbox: Outbox
   readonly inflight: OutgoingInflight
   /** Null: the client or the namespace wants none. */
@@ -114,9 +115,12 @@ export class OnlineSession {
   readonly willTopic: TopicName | null
   /** Rights under which everything it holds was found allowed; null: not judged yet. */
   heldBy: Rights | null = null
+  /** Of who judges it again: when its acceptance ends; null: never. */
+  expiry: WheelEntry<OnlineSession> | null = null
+  #subscriptions: Map<string, Subscription> | null = null
   /** Those that have more to send, by filter. */
-  readonly retainedSenders = new Map<string, RetainedRest>()
-  #waiting: Resumable[] = []
+  #retainedSenders: Map<string, RetainedRest> | null = null
+  #waiting = nobodyWaits
   /** While a share group gives out more than its rate: how fast this member takes its part, and until when. */
   #pace: TokenBucket | null = null
   #pacedUntilMs = 0
@@ -136,7 +140,6 @@ export class OnlineSession {
     this.version = facts.version
     this.maximumPacketSizeBytes = facts.maximumPacketSizeBytes
     this.link = facts.link
-    this.peer = facts.peer
     this.willTopic = facts.willTopic
     this.expiryIntervalSeconds = facts.record.expiryIntervalSeconds
     this.outbox = facts.link.outbox
@@ -148,14 +151,47 @@ export class OnlineSession {
       Math.min(facts.receiveMaximum, limits.maximumOutboundInflightMessages),
       limits.maximumOutboundInflightBytes,
     )
-    this.queue = new MemoryQueue(
-      {
-        maximumMessages: limits.maximumQueuedMessages,
-        maximumBytes: limits.maximumQueuedBytes,
-        overflow: limits.queueOverflow,
-      },
-      facts.namespace.queuedBytes,
-    )
+    this.queue = new MemoryQueue(facts.namespace.queueLimits, facts.namespace.queuedBytes)
+  }
+
+  /** For decisions about what it does later. */
+  get peer(): PeerFacts {
+    const { listener, remoteAddress, serverName, protocol, username } = this.evidence
+    return { listener, remoteAddress, serverName, protocol, clientId: this.record.clientId, username }
+  }
+
+  /** Filters as the client set them; the store and the router follow. */
+  get subscriptions(): ReadonlyMap<string, Subscription> {
+    return this.#subscriptions ?? noSubscriptions
+  }
+
+  subscribe(topicFilter: string, subscription: Subscription): void {
+    this.#subscriptions ??= new Map()
+    this.#subscriptions.set(topicFilter, subscription)
+  }
+
+  /** @returns false: there is no such subscription */
+  unsubscribe(topicFilter: string): boolean {
+    return this.#subscriptions?.delete(topicFilter) === true
+  }
+
+  /** From now on it is this one that sends what is retained for the filter. */
+  sendsRetained(topicFilter: string, sender: RetainedRest): void {
+    this.#retainedSenders ??= new Map()
+    this.#retainedSenders.set(topicFilter, sender)
+  }
+
+  isRetainedSender(topicFilter: string, sender: RetainedRest): boolean {
+    return this.#retainedSenders?.get(topicFilter) === sender
+  }
+
+  hasSentRetained(topicFilter: string, sender: RetainedRest): void {
+    if (this.isRetainedSender(topicFilter, sender)) this.#retainedSenders?.delete(topicFilter)
+  }
+
+  /** What it does not come to any more. */
+  get retainedRest(): readonly RetainedRest[] {
+    return this.#retainedSenders === null ? noRest : [...this.#retainedSenders.values()]
   }
 
   /** Null: the queue is in memory. */
@@ -322,7 +358,8 @@ export class OnlineSession {
 
   /** Resumed when the socket took what it had, or the client acknowledged something. */
   waitsForRoom(sender: Resumable): void {
-    this.#waiting.push(sender)
+    if (this.#waiting === nobodyWaits) this.#waiting = [sender]
+    else this.#waiting.push(sender)
     this.outbox.isAwaited = true
   }
 
@@ -336,7 +373,7 @@ export class OnlineSession {
     this.#pumpQueue(now)
     if (this.#waiting.length === 0 || this.outbox.isOverBound) return
     const waiting = this.#waiting
-    this.#waiting = []
+    this.#waiting = nobodyWaits
     for (const sender of waiting) sender.resume()
   }
 

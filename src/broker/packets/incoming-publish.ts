@@ -41,7 +41,8 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
   readonly #link: PublishLink
   readonly #topics: PublishTopics
   readonly #answers: PublishAnswers
-  readonly #exactlyOnce: ExactlyOnce
+  /** Null: no QoS 2 so far, as with most devices (bench: mtls-idle). */
+  #exactlyOnce: ExactlyOnce | null = null
   /** Null: no limit. */
   readonly #rate: PublishRate | null
   /** Frames in it stay as they are until `endChunk`. */
@@ -52,13 +53,16 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     this.#session = session
     this.#link = link
     this.session = session.entry
-    const { owner } = session.record
-    this.publisher = { authority: owner.authority, uid: owner.uid, authenticationName: owner.authenticationName }
+    this.publisher = session.record.owner
     this.#topics = new PublishTopics(core, session)
     this.#answers = new PublishAnswers(core, session, link, this)
-    this.#exactlyOnce = new ExactlyOnce(core, session, link, this.#answers, this.#topics, incoming)
+    if (incoming.length > 0) this.#exactlyOnce = this.#makeExactlyOnce(incoming)
     const rate = session.namespace.rates.publishes(core.turn.monotonicMs)
     this.#rate = rate === null ? null : new PublishRate(rate, core.turn, session, link, this.#answers)
+  }
+
+  #makeExactlyOnce(earlier: InflightState['incoming']): ExactlyOnce {
+    return new ExactlyOnce(this.#core, this.#session, this.#link, this.#answers, this.#topics, earlier)
   }
 
   get version(): ProtocolVersion {
@@ -68,7 +72,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
   end(): void {
     this.finishRun()
     this.#answers.end()
-    this.#exactlyOnce.end()
+    this.#exactlyOnce?.end()
   }
 
   beginChunk(chunk: Uint8Array): void {
@@ -100,7 +104,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     }
     const { qos } = view
     if (qos > 0 && !this.#admits(view.packetIdentifier)) return
-    if (qos === 2 && this.#exactlyOnce.has(view.packetIdentifier)) {
+    if (qos === 2 && this.#exactlyOnce?.has(view.packetIdentifier) === true) {
       this.#rate?.spend(view)
       this.#exactlyOnce.onRepeated(view)
       return
@@ -141,6 +145,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
       return
     }
     if (qos === 2) {
+      this.#exactlyOnce ??= this.#makeExactlyOnce([])
       this.#exactlyOnce.hold(slot, view, this.publisher, this.#answerTo(slot))
       return
     }
@@ -181,7 +186,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
 
   /** [MQTT-3.3.4-7] One more is within our Receive Maximum. */
   get #mayWait(): boolean {
-    return this.#unanswered + this.#exactlyOnce.size < this.#session.namespace.limits.receiveMaximum
+    return this.#unanswered + (this.#exactlyOnce?.size ?? 0) < this.#session.namespace.limits.receiveMaximum
   }
 
   /** The common case in few steps: a known topic under current rights with a current route (bench: TCP pairs QoS 0). */
@@ -228,7 +233,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
       return false
     }
     if (this.#mayWait) return true
-    if (view.qos === 2 && this.#exactlyOnce.has(identifier)) return true
+    if (view.qos === 2 && this.#exactlyOnce?.has(identifier) === true) return true
     // A client of 3.1.1 was not told; it is slowed by not reading on, and only cut where the namespace says so.
     if (this.#session.version === 4 && !limits.receiveMaximumClosesMqtt3) return true
     this.#session.namespace.limitBites('receiveMaximum')
@@ -253,6 +258,7 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
   }
 
   onPubrel(identifier: number): void {
+    this.#exactlyOnce ??= this.#makeExactlyOnce([])
     if (this.#exactlyOnce.onPubrel(identifier, this)) return
     this.#unanswered++
     this.#link.onBacklog()

@@ -14,8 +14,8 @@ export class PublishTopics {
   readonly #core: Core
   readonly #session: OnlineSession
   readonly #memory = new TopicMemory()
-  /** By alias; null where none was set. */
-  readonly #aliases: (TopicSlot | null)[] = []
+  /** By alias; null where none was set, and as a whole until the first one is. */
+  #aliases: (TopicSlot | null)[] | null = null
 
   constructor(core: Core, session: OnlineSession) {
     this.#core = core
@@ -41,11 +41,12 @@ export class PublishTopics {
       return clientError(ReasonCode.TopicAliasInvalid, '[MQTT-3.3.2-9] above Topic Alias Maximum')
     }
     if (view.topicStart === view.topicEnd) {
-      return this.#aliases[alias] ?? clientError(ReasonCode.ProtocolError, '3.3.2.3.4 the alias stands for nothing')
+      return this.#aliases?.[alias] ?? clientError(ReasonCode.ProtocolError, '3.3.2.3.4 the alias stands for nothing')
     }
     // The packet makes the mapping, whatever becomes of its message: a later one by alias alone is refused alike.
     const slot = this.named(view)
     if (!(slot instanceof TopicSlot)) return slot
+    this.#aliases ??= []
     while (this.#aliases.length <= alias) this.#aliases.push(null)
     this.#aliases[alias] = slot
     return slot

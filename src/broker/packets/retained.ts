@@ -46,7 +46,7 @@ export class RetainedSender implements Resumable, RetainedRest {
     this.#topics = topics
     this.#forms = new MessageForms(core.turn.arenas)
     // One that is asked for the same again has more to send than the one before it.
-    session.retainedSenders.set(subscription.stored.topicFilter, this)
+    session.sendsRetained(subscription.stored.topicFilter, this)
   }
 
   /** The rest, for the next connection of the session. */
@@ -56,19 +56,17 @@ export class RetainedSender implements Resumable, RetainedRest {
 
   /** [MQTT-3.10.4-2]: also after UNSUBSCRIBE there is nothing more to send. */
   get #isOver(): boolean {
-    const { entry, retainedSenders, subscriptions } = this.#session
+    const { entry, subscriptions } = this.#session
     const { topicFilter } = this.#subscription.stored
     return (
       entry.online !== this.#session ||
-      retainedSenders.get(topicFilter) !== this ||
+      !this.#session.isRetainedSender(topicFilter, this) ||
       subscriptions.get(topicFilter) === undefined
     )
   }
 
   #end(): void {
-    const { retainedSenders } = this.#session
-    const { topicFilter } = this.#subscription.stored
-    if (retainedSenders.get(topicFilter) === this) retainedSenders.delete(topicFilter)
+    this.#session.hasSentRetained(this.#subscription.stored.topicFilter, this)
   }
 
   resume(): void {

@@ -78,7 +78,7 @@ export function onSubscribe(connection: Peer, session: OnlineSession, packet: Su
       continue
     }
     const { stored } = judged.subscription
-    session.subscriptions.set(stored.topicFilter, judged.subscription)
+    session.subscribe(stored.topicFilter, judged.subscription)
     granted.push(judged)
     reasonCodes.push(stored.maximumQoS)
   }
@@ -176,7 +176,7 @@ function limitExceeded(session: OnlineSession, shareName: string | null, topicFi
 export function onUnsubscribe(connection: Peer, session: OnlineSession, packet: UnsubscribePacket): void {
   const reasonCodes = packet.topicFilters.map((topicFilter) => {
     if (!parseSubscriptionFilter(topicFilter).ok) return ReasonCode.TopicFilterInvalid
-    return session.subscriptions.delete(topicFilter) ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted
+    return session.unsubscribe(topicFilter) ? ReasonCode.Success : ReasonCode.NoSubscriptionExisted
   })
   const { packetIdentifier } = packet
   store(connection, session, () => connection.send({ type: 'UNSUBACK', packetIdentifier, reasonCodes, properties: {} }))

@@ -5,7 +5,7 @@ import type { OnlineSession } from '../namespace/session.ts'
 export function noteCertificate({ certificatesSeen, turn }: Core, session: OnlineSession): void {
   const { acceptance, evidence, namespace, principal } = session
   const [leaf] = evidence.peerChain
-  const fingerprint = acceptance.explanation.certificateFingerprint
+  const fingerprint = acceptance.certificateFingerprint
   if (certificatesSeen === null || principal.kind !== 'registryClient') return
   if (leaf === undefined || fingerprint === null) return
   certificatesSeen.saw({

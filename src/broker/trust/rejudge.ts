@@ -1,5 +1,6 @@
+import { acceptanceOf } from '../../auth/acceptance.ts'
 import { verify } from '../../auth/authenticate.ts'
-import type { Accepted } from '../../auth/decision.ts'
+import type { Acceptance, Accepted } from '../../auth/decision.ts'
 import type { ConnectEvidence } from '../../auth/evidence.ts'
 import { toUnixSeconds } from '../../base/time.ts'
 import { ReasonCode } from '../../mqtt/reason-code.ts'
@@ -66,9 +67,7 @@ export class Rejudge implements Resumable {
   readonly #sessionEnds: SessionEnds
   readonly #byClient = new Map<string, Set<OnlineSession>>()
   readonly #byCa = new Map<string, Set<OnlineSession>>()
-  readonly #casOf = new Map<OnlineSession, readonly string[]>()
   readonly #expiry: TimerWheel<OnlineSession>
-  readonly #expiryOf = new Map<OnlineSession, WheelEntry<OnlineSession>>()
   /** Sessions to be judged whole, and entries whose rights are to be judged. */
   readonly #sessions = new Set<OnlineSession>()
   readonly #entries = new Map<SessionEntry, Namespace>()
@@ -97,15 +96,17 @@ export class Rejudge implements Resumable {
 
   /** A wall clock that was set: what expires by it does so at another moment, perhaps now (S27). */
   #followClock(): void {
-    const { clock, turn } = this.#core
+    const { clock, namespaces, turn } = this.#core
     const offsetMs = clock.now() - clock.monotonicMs()
     if (Math.abs(offsetMs - this.#offsetMs) < stepMs) return
     this.#offsetMs = offsetMs
     turn.begin()
-    for (const session of this.#expiryOf.keys()) {
-      const { validUntil } = session.acceptance
-      if (validUntil !== null && validUntil * 1_000 <= turn.now) this.#queue([session])
-      else this.#followExpiry(session)
+    for (const namespace of namespaces.all()) {
+      for (const session of namespace.sessions.online()) {
+        const { validUntil } = session.acceptance
+        if (validUntil !== null && validUntil * 1_000 <= turn.now) this.#queue([session])
+        else this.#followExpiry(session)
+      }
     }
   }
 
@@ -123,7 +124,7 @@ export class Rejudge implements Resumable {
 
   add(session: OnlineSession): void {
     addTo(this.#byClient, clientKey(session.namespace.id, session.principal.uid), session)
-    this.#followAcceptance(session)
+    this.#followAcceptance(session, null)
   }
 
   /** What it holds was just found to be its right: after CONNECT, after SUBSCRIBE and UNSUBSCRIBE. */
@@ -139,22 +140,20 @@ export class Rejudge implements Resumable {
 
   /** A re-authentication was accepted: it stands for what CONNECT saw from here on. */
   renewed(session: OnlineSession, accepted: Accepted, evidence: ConnectEvidence): void {
-    session.acceptance = accepted
+    const before = session.acceptance
+    session.acceptance = acceptanceOf(accepted)
     session.evidence = evidence
     session.principal = accepted.principal
     // Remembered grants were made from the attributes of before.
     session.namespace.registryStamp++
-    this.#followAcceptance(session)
+    this.#followAcceptance(session, before)
     this.#judgeRights(session.entry, session.namespace)
   }
 
   delete(session: OnlineSession): void {
     deleteFrom(this.#byClient, clientKey(session.namespace.id, session.principal.uid), session)
-    for (const ca of this.#casOf.get(session) ?? []) deleteFrom(this.#byCa, caKey(session.namespace.id, ca), session)
-    this.#casOf.delete(session)
-    const entry = this.#expiryOf.get(session)
-    if (entry !== undefined) this.#expiry.cancel(entry)
-    this.#expiryOf.delete(session)
+    for (const ca of session.acceptance.restsOn) deleteFrom(this.#byCa, caKey(session.namespace.id, ca), session)
+    if (session.expiry !== null) this.#expiry.cancel(session.expiry)
     this.#sessions.delete(session)
   }
 
@@ -163,16 +162,14 @@ export class Rejudge implements Resumable {
     return this.#byCa.get(caKey(namespace, caCertificateName))?.size ?? 0
   }
 
-  /** The acceptance says which CA certificates it rests on and until when. */
-  #followAcceptance(session: OnlineSession): void {
+  /** The acceptance says which CA certificates it rests on and until when. @param before the last one; null: it is the first */
+  #followAcceptance(session: OnlineSession, before: Acceptance | null): void {
     const { namespace, acceptance } = session
-    const before = this.#casOf.get(session)
-    if (before === undefined || before.join('/') !== acceptance.restsOn.join('/')) {
-      for (const ca of before ?? []) deleteFrom(this.#byCa, caKey(namespace.id, ca), session)
+    if (before === null || before.restsOn.join('/') !== acceptance.restsOn.join('/')) {
+      for (const ca of before?.restsOn ?? []) deleteFrom(this.#byCa, caKey(namespace.id, ca), session)
       for (const ca of acceptance.restsOn) addTo(this.#byCa, caKey(namespace.id, ca), session)
-      this.#casOf.set(session, acceptance.restsOn)
       // Other CA certificates carry it now.
-      if (before !== undefined) noteCertificate(this.#core, session)
+      if (before !== null) noteCertificate(this.#core, session)
     }
     this.#followExpiry(session)
   }
@@ -181,10 +178,9 @@ export class Rejudge implements Resumable {
     const { validUntil } = session.acceptance
     if (validUntil === null) return
     const { turn } = this.#core
-    const entry = this.#expiryOf.get(session) ?? new WheelEntry(session)
-    this.#expiryOf.set(session, entry)
+    session.expiry ??= new WheelEntry(session)
     const inMs = Math.min(validUntil * 1000 - turn.now, longestWaitMs)
-    this.#expiry.schedule(entry, turn.monotonicMs + Math.max(0, inMs))
+    this.#expiry.schedule(session.expiry, turn.monotonicMs + Math.max(0, inMs))
   }
 
   // ------------------------------------------------------------------------------------------- causes
@@ -335,9 +331,9 @@ export class Rejudge implements Resumable {
       verdicts: core.verdicts,
     })
     if (judged.outcome === 'accepted') {
-      const { nameSource } = session.acceptance.explanation
-      session.acceptance = { ...judged, explanation: { ...judged.explanation, nameSource } }
-      this.#followAcceptance(session)
+      const before = session.acceptance
+      session.acceptance = { ...acceptanceOf(judged), nameSource: before.nameSource }
+      this.#followAcceptance(session, before)
       this.#judgeRights(session.entry, namespace)
       return
     }
