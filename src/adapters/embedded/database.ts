@@ -57,13 +57,16 @@ export interface Room {
 
 export interface DatabaseFile {
   readonly tables: Tables
-  readonly path: string
   room(): Room
   sizeBytes(): number
   /** Records per table. */
   statistics(): Readonly<Record<string, number>>
   backup(path: string): Promise<void>
   close(): Promise<void>
+}
+
+export function storePath(directory: string): string {
+  return join(directory, 'store.mdb')
 }
 
 /**
@@ -86,7 +89,7 @@ export function openDatabase(directory: string): DatabaseFile {
 }
 
 function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
-  const path = join(directory, 'store.mdb')
+  const path = storePath(directory)
   const fresh = !existsSync(path)
   checkStoreFile(path)
   const root: RootDatabase<Uint8Array, Uint8Array> = open({
@@ -134,7 +137,6 @@ function openLocked(directory: string, lock: DirectoryLock): DatabaseFile {
 
   return {
     tables,
-    path,
     room,
     sizeBytes() {
       const all = root.getStats() as { readonly pageSize: number; readonly lastPageNumber: number }

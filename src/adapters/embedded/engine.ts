@@ -6,7 +6,8 @@ import type { Fence, Position, SessionRecord } from '../../ports/session-store.t
 import type { Stop } from '../../ports/stop.ts'
 import { LocalCluster } from '../local-cluster.ts'
 import { comparePositions } from '../positions.ts'
-import { openDatabase } from './database.ts'
+import { Allocator } from './allocate.ts'
+import { type DatabaseFile, openDatabase, storePath } from './database.ts'
 import { FreeSpace, type FreeSpaceOptions } from './free-space.ts'
 import { GroupCommit, isStored } from './group-commit.ts'
 import { pendingWrites, recoverJournal } from './journal.ts'
@@ -47,9 +48,8 @@ const probeAfterMs = 1000
 /** The store of one process on one machine: an LMDB file. @throws Error with one clear line when it cannot be opened */
 export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
   const { node, clock } = options
-  const file = openDatabase(options.directory)
+  const { file, space } = openFile(options)
   let store: Store
-  const space = new FreeSpace(file, clock, options)
   let isRoom = true
   try {
     const pending = pendingWrites(file.tables)
@@ -333,6 +333,19 @@ export function openEmbedded(options: EmbeddedOptions): EmbeddedEngine {
   function isReachable(session: SessionUid): boolean {
     const entry = store.sessions.get(session)
     return entry?.named === true && entry.queue === 'stored' && !entry.stateless
+  }
+}
+
+function openFile(options: EmbeddedOptions): { readonly file: DatabaseFile; readonly space: FreeSpace } {
+  const { directory, clock, reserveBytes, freeBytes } = options
+  const isAhead = freeBytes === undefined && reserveBytes !== 0
+  const allocator = isAhead ? new Allocator(storePath(directory), clock) : null
+  try {
+    const file = openDatabase(directory)
+    return { file, space: new FreeSpace(file, clock, allocator, options) }
+  } catch (error) {
+    void allocator?.close()
+    throw error
   }
 }
 

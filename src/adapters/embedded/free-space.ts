@@ -1,5 +1,5 @@
 import type { Clock } from '../../ports/clock.ts'
-import { type Allocation, allocate, allocateSync } from './allocate.ts'
+import type { Allocation, Allocator } from './allocate.ts'
 import type { DatabaseFile, Room } from './database.ts'
 
 const mebibyte = 2 ** 20
@@ -27,7 +27,6 @@ export interface FreeSpaceOptions {
  * transaction goes to the store only when its worst case fits into them. Decision record 0010 tells why that has to be.
  */
 export class FreeSpace {
-  readonly #file: DatabaseFile
   readonly #clock: Clock
   readonly #look: () => Room
   readonly #options: FreeSpaceOptions
@@ -35,22 +34,24 @@ export class FreeSpace {
   #room: Room = { free: Number.POSITIVE_INFINITY, total: 0, used: 0, reusable: 0, ahead: 0 }
   /** What may have been used since the last look. */
   #spent = 0
+  readonly #allocator: Allocator | null
   #canAllocate: boolean
   /** The last time there was no room for what should be ours; until then a transaction waits for it. */
   #hasFailed = false
   #nextTry = Number.NEGATIVE_INFINITY
   #underWay: Promise<Allocation> | null = null
 
-  constructor(file: DatabaseFile, clock: Clock, options: FreeSpaceOptions) {
-    this.#file = file
+  /** Without an allocator nothing is allocated ahead. */
+  constructor(file: DatabaseFile, clock: Clock, allocator: Allocator | null, options: FreeSpaceOptions) {
     this.#clock = clock
+    this.#allocator = allocator
     this.#options = options
     const { freeBytes } = options
-    this.#canAllocate = freeBytes === undefined && options.reserveBytes !== 0
+    this.#canAllocate = allocator !== null
     this.#look =
       freeBytes === undefined ? () => file.room() : () => ({ ...freeBytes(), used: 0, reusable: 0, ahead: 0 })
-    this.#update()
-    if (this.#canAllocate && this.#room.ahead < this.#ahead) this.#allocated(allocateSync(file.path, this.#goal()))
+    this.#room = this.#look()
+    if (this.#room.ahead < this.#ahead) this.#allocateSync(this.#goal())
   }
 
   /** Time to take in nothing new. */
@@ -90,7 +91,7 @@ export class FreeSpace {
   /** Makes room for a transaction that is larger than what is ours. False: the disk is full. */
   async make(bytes: number): Promise<boolean> {
     for (let attempt = 0; attempt < 2 && !this.take(bytes); attempt++) {
-      if ((await this.#allocate(bytes)) === 'noRoom') return false
+      if ((await this.#allocate(bytes)) === 'notNow') return false
     }
     return this.take(bytes)
   }
@@ -98,7 +99,7 @@ export class FreeSpace {
   /** The same before anything else runs. */
   makeSync(bytes: number): boolean {
     if (this.take(bytes)) return true
-    this.#allocated(allocateSync(this.#file.path, this.#goal(bytes)))
+    this.#allocateSync(this.#goal(bytes))
     return this.take(bytes)
   }
 
@@ -107,6 +108,7 @@ export class FreeSpace {
     this.#canAllocate = false
     this.#nextLook = Number.POSITIVE_INFINITY
     await this.#underWay
+    await this.#allocator?.close()
   }
 
   #left(): number {
@@ -141,8 +143,13 @@ export class FreeSpace {
     return Math.floor(used + Math.min(step, ahead + free * 0.9))
   }
 
+  #allocateSync(goal: number): void {
+    if (this.#allocator !== null && this.#canAllocate) this.#allocated(this.#allocator.allocateSync(goal))
+  }
+
   #allocate(atLeast: number): Promise<Allocation> {
-    this.#underWay ??= allocate(this.#file.path, this.#goal(atLeast)).then((outcome) => {
+    if (this.#allocator === null) return Promise.resolve('noWay')
+    this.#underWay ??= this.#allocator.allocate(this.#goal(atLeast)).then((outcome) => {
       this.#underWay = null
       if (this.#canAllocate) this.#allocated(outcome)
       return outcome
@@ -151,7 +158,10 @@ export class FreeSpace {
   }
 
   #allocated(outcome: Allocation): void {
-    if (outcome === 'noWay') this.#canAllocate = false
+    if (outcome === 'noWay') {
+      this.#canAllocate = false
+      void this.#allocator?.close()
+    }
     this.#nextTry = this.#clock.monotonicMs() + triedAgainMs
     this.#room = this.#look()
     this.#spent = 0
