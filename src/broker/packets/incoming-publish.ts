@@ -196,7 +196,8 @@ export class IncomingPublish implements PublishOrigin, RunOrigin {
     if (run.isEmpty && (this.#rate !== null || events.wants('published'))) return false
     if (view.propertiesEnd > view.propertiesStart) return false
     const slot = this.#topics.remembered(view)
-    if (slot === null || slot.stamp !== slot.namespace.registryStamp || !slot.route.isValid) return false
+    // What was written to others is no reason to leave the run: the look at its own rights is enough.
+    if (slot === null || !slot.route.isValid || this.#topics.faultOf(slot) !== null) return false
     if (!PublishRun.admits(slot, view)) return false
     const isStored = PublishRun.isStored(slot, view)
     if (isStored ? !this.#isRoomFor(view.end - view.start) : this.uncommitted > 0) return false
