@@ -9,6 +9,7 @@ import {
   templateCoversFilter,
   templateCoversTopic,
 } from '../../src/registry/topic-template.ts'
+import { timedWarm } from '../support/processor-time.ts'
 import { eventGridLimits, templateOf } from './support.ts'
 
 // biome-ignore-start lint/suspicious/noTemplateCurlyInString: topic templates
@@ -89,9 +90,9 @@ test('S42 more than 64 alternatives in a segment match nothing, and the reason s
 test('S42 15 segments of arrays with 1,000 elements are judged in under a millisecond', () => {
   const who = client('a', { x: Array.from({ length: 1000 }, (_, index) => String(index)) })
   const template = templateOf(Array.from({ length: 15 }, () => '${client.attributes.x}').join('/'))
-  const start = process.hrtime.bigint()
-  for (let round = 0; round < 10; round++) assert.equal(instantiate(template, who), null)
-  assert.ok(Number(process.hrtime.bigint() - start) / 10 < 20_000_000)
+  const { value, ms } = timedWarm(() => instantiate(template, who))
+  assert.equal(value, null)
+  assert.ok(ms < 1, `${ms} ms of processor time`)
 })
 
 test('S41 a substituted value that is empty, holds / + # or NUL, or begins the topic with $ matches nothing', () => {

@@ -23,7 +23,8 @@ import {
 } from '../../src/x509/der-writer.ts'
 import * as extension from '../../src/x509/extension-writer.ts'
 import { type CertificateAuthority, createRevocationList, writeRevocationList } from '../../src/x509/issue.ts'
-import { authority, authorityExtensions, forgeAuthority, from, key, name, now, openssl, parse, timed } from './kit.ts'
+import { timed } from '../support/processor-time.ts'
+import { authority, authorityExtensions, forgeAuthority, from, key, name, now, openssl, parse } from './kit.ts'
 
 const root = authority('CN=root', { key: key(0) })
 const nothing: readonly { readonly serialNumber: bigint; readonly revokedAt: ReturnType<typeof from> }[] = []

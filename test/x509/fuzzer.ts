@@ -14,9 +14,10 @@ import { matchableText } from '../../src/x509/general-name.ts'
 import { checkThumbprintCertificate, findPath } from '../../src/x509/path.ts'
 import { readCertificateFile, readPem, toPem } from '../../src/x509/pem.ts'
 import { keyWeakness } from '../../src/x509/public-key.ts'
+import { timedWarm } from '../support/processor-time.ts'
 import { corpus } from './fuzz-corpus.ts'
 import { mutate, type Random, randomOf } from './fuzz-mutation.ts'
-import { noSkew, now, parse, timedWarm } from './kit.ts'
+import { noSkew, now, parse } from './kit.ts'
 
 /** What a stranger's or operator's bytes reach in this room. */
 export const fuzzTargets = ['der', 'certificate', 'path', 'crl', 'crlUpload', 'pem'] as const

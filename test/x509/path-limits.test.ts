@@ -5,6 +5,7 @@ import type { Certificate } from '../../src/x509/certificate.ts'
 import { nameOfCommonName } from '../../src/x509/distinguished-name.ts'
 import * as extension from '../../src/x509/extension-writer.ts'
 import { type CertificateAuthority, createCertificateAuthority } from '../../src/x509/issue.ts'
+import { timedWarm } from '../support/processor-time.ts'
 import {
   authority,
   authorityExtensions,
@@ -15,7 +16,6 @@ import {
   leafExtensions,
   name,
   search,
-  timedWarm,
   valid,
   verdict,
 } from './kit.ts'

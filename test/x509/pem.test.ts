@@ -3,7 +3,8 @@ import { generateKeyPairSync } from 'node:crypto'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { maximumPemLength, readCertificateFile, readPem, toPem } from '../../src/x509/pem.ts'
-import { forge, key, openssl, pem, timedWarm } from './kit.ts'
+import { timedWarm } from '../support/processor-time.ts'
+import { forge, key, openssl, pem } from './kit.ts'
 
 const der = forge({})
 const text = pem(der)
