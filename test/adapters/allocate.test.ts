@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { ChildProcess, execFileSync, spawn } from 'node:child_process'
 import {
   chmodSync,
   existsSync,
@@ -186,6 +186,15 @@ test('a machine without sh allocates, one without fallocate says so', { skip }, 
     assert.equal(await allocator.allocate(mebibyte), 'noWay')
     await allocator.close()
   }
+})
+
+test('where there is no sh, no process is killed in its place, however soon the allocator is closed', {
+  skip,
+}, async (t) => {
+  const kill = t.mock.method(ChildProcess.prototype, 'kill', () => true)
+  programs(t, {})
+  await allocatorOf(t, newFile()).close()
+  assert.equal(kill.mock.callCount(), 0)
 })
 
 test('what the program says decides, in whichever way it is started', { skip }, async (t) => {

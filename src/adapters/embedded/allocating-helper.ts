@@ -57,7 +57,8 @@ export class Helper {
       })
       // Without descriptors there are no pipes either; then it says so later.
       child.on('error', () => {})
-      return child.stdin === null || child.stdin === undefined ? null : new Helper(child, clock)
+      // A child that was not started has no process id of its own to be killed by: Node.js would take any, or that of our whole group.
+      return child.pid === undefined || child.stdin === null ? null : new Helper(child, clock)
     } catch {
       return null
     }
