@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { rootCertificates } from 'node:tls'
 import { nodeClock } from './adapters/node/clock.ts'
+import { endAtOnce } from './adapters/node/end-at-once.ts'
 import { createEvents } from './adapters/node/events.ts'
 import { type NodeLog, nodeLog } from './adapters/node/log.ts'
 import { createMetrics } from './adapters/node/metrics.ts'
@@ -91,9 +92,7 @@ export function nodeAdapters(config: Pick<Config, 'logLevel'>): Adapters & { rea
       const { openEmbedded } = await import('./adapters/embedded/engine.ts')
       const onBroken = (error: unknown): void => {
         log.write('error', 'storeBroken', { message: 'the system refused a write of the store; ending', error })
-        setImmediate(() => {
-          throw error
-        })
+        void log.settled().then(endAtOnce)
       }
       return openEmbedded({ node, directory, clock, onBroken })
     },

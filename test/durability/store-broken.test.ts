@@ -38,7 +38,9 @@ test('a store whose write the system refused: the process says so in one line an
     { stdio: ['ignore', 'ignore', 'pipe'] },
   )
   t.after(() => broken.kill('SIGKILL'))
-  const ended = new Promise<number | null>((resolve) => broken.on('close', resolve))
+  const ended = new Promise<number | string | null>((resolve) =>
+    broken.on('close', (code, signal) => resolve(signal ?? code)),
+  )
   const said = text(broken.stderr)
   while (!existsSync(readyFile)) {
     assert.equal(broken.exitCode, null, 'it starts')
@@ -67,7 +69,7 @@ test('a store whose write the system refused: the process says so in one line an
   )
   assert.ok(await publisher.connect(mqttTcp?.port as number))
   for (let i = 0; i < 20; i++) publish()
-  assert.equal(await ended, 1)
+  assert.equal(await ended, 1, await said)
   publisher.cut()
   const lines = (await said).split('\n').filter((line) => line.includes('"storeBroken"'))
   assert.equal(lines.length, 1)
