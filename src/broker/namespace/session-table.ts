@@ -1,7 +1,7 @@
 import type { SessionUid } from '../../ports/identity.ts'
 import type { Fence, Position } from '../../ports/session-store.ts'
 import type { OnlineSession } from './session.ts'
-import type { Subscription } from './subscription.ts'
+import { SubscriptionHolder } from './subscription-holder.ts'
 
 /** How far the last connection of a session got, so that the next one sends again exactly what was under way. */
 export interface Resumption {
@@ -21,11 +21,11 @@ export interface RetainedRest {
   goOn(session: OnlineSession): void
 }
 
-const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
-const noRest: readonly RetainedRest[] = []
+/** Of everybody who came to all of them (bench: mtls-idle). */
+export const noRest: readonly RetainedRest[] = []
 
 /** One session as routing sees it: small, because there may be a million that are offline. */
-export class SessionEntry {
+export class SessionEntry extends SubscriptionHolder {
   readonly uid: SessionUid
   /** Exact bytes as sent, or as assigned. */
   readonly clientId: string
@@ -35,35 +35,16 @@ export class SessionEntry {
   online: OnlineSession | null = null
   /** The store has it no more. */
   isRemoved = false
-  /** Null: none so far. Many devices only publish (bench: mtls-idle). */
-  #subscriptions: Map<string, Subscription> | null = null
   /** Null: unknown, the last connection was another process's; what is queued may have been sent by it. */
   resumption: Resumption | null = null
   /** Retained messages that the last connection did not come to; with the process they are gone. */
   retainedSenders = noRest
 
   constructor(uid: SessionUid, clientId: string, isStored: boolean) {
+    super()
     this.uid = uid
     this.clientId = clientId
     this.isStored = isStored
-  }
-
-  /** By filter as sent, share name included. */
-  get subscriptions(): ReadonlyMap<string, Subscription> {
-    return this.#subscriptions ?? noSubscriptions
-  }
-
-  subscribe(topicFilter: string, subscription: Subscription): void {
-    this.#subscriptions ??= new Map()
-    this.#subscriptions.set(topicFilter, subscription)
-  }
-
-  unsubscribe(topicFilter: string): void {
-    this.#subscriptions?.delete(topicFilter)
-  }
-
-  unsubscribeAll(): void {
-    this.#subscriptions = null
   }
 
   /** @returns what the last connection did not come to; nobody is told twice */

@@ -20,13 +20,11 @@ import type { CloseCause } from './close-cause.ts'
 import { MemoryQueue } from './memory-queue.ts'
 import type { Namespace } from './namespace.ts'
 import type { PeerFacts } from './peer-facts.ts'
-import type { RetainedRest, SessionEntry } from './session-table.ts'
+import { noRest, type RetainedRest, type SessionEntry } from './session-table.ts'
 import type { SharedCopy } from './shared-subscription.ts'
-import type { Subscription } from './subscription.ts'
+import { SubscriptionHolder } from './subscription-holder.ts'
 
-/** Of everybody who has none (bench: mtls-idle). */
-const noSubscriptions: ReadonlyMap<string, Subscription> = new Map()
-const noRest: readonly RetainedRest[] = []
+/** Of everybody for whom none waits (bench: mtls-idle). */
 const nobodyWaits: Resumable[] = []
 
 /** Property of an alias, and two lengths that may need a byte more each. */
@@ -84,8 +82,11 @@ export interface SessionFacts {
   readonly nowMs: number
 }
 
-/** A session with its connection on this node: what it is owed and what is under way to it. */
-export class OnlineSession {
+/**
+ * A session with its connection on this node: what it is owed and what is under way to it. Its subscriptions are as the client
+ * set them; the store and the router follow.
+ */
+export class OnlineSession extends SubscriptionHolder {
   readonly entry: SessionEntry
   readonly namespace: Namespace
   /** Attributes of a dynamic client may change with a re-authentication, who it is never does. */
@@ -117,7 +118,6 @@ export class OnlineSession {
   heldBy: Rights | null = null
   /** Of who judges it again: when its acceptance ends; null: never. */
   expiry: WheelEntry<OnlineSession> | null = null
-  #subscriptions: Map<string, Subscription> | null = null
   /** Those that have more to send, by filter. */
   #retainedSenders: Map<string, RetainedRest> | null = null
   #waiting = nobodyWaits
@@ -129,6 +129,7 @@ export class OnlineSession {
   #stored: StoredQueue | null = null
 
   constructor(facts: SessionFacts) {
+    super()
     const { limits } = facts.namespace
     this.entry = facts.entry
     this.namespace = facts.namespace
@@ -158,21 +159,6 @@ export class OnlineSession {
   get peer(): PeerFacts {
     const { listener, remoteAddress, serverName, protocol, username } = this.evidence
     return { listener, remoteAddress, serverName, protocol, clientId: this.record.clientId, username }
-  }
-
-  /** Filters as the client set them; the store and the router follow. */
-  get subscriptions(): ReadonlyMap<string, Subscription> {
-    return this.#subscriptions ?? noSubscriptions
-  }
-
-  subscribe(topicFilter: string, subscription: Subscription): void {
-    this.#subscriptions ??= new Map()
-    this.#subscriptions.set(topicFilter, subscription)
-  }
-
-  /** @returns false: there is no such subscription */
-  unsubscribe(topicFilter: string): boolean {
-    return this.#subscriptions?.delete(topicFilter) === true
   }
 
   /** From now on it is this one that sends what is retained for the filter. */

@@ -6,6 +6,7 @@ import { SessionEntry } from '../../../src/broker/namespace/session-table.ts'
 import type { Subscription } from '../../../src/broker/namespace/subscription.ts'
 import { parseTopicFilter, parseTopicName, type TopicFilter, type TopicName } from '../../../src/mqtt/topic.ts'
 import type { SessionUid } from '../../../src/ports/identity.ts'
+import { matches } from './naive-match.ts'
 
 const levels = ['a', 'b', '$x']
 const names = levels.flatMap((first) => [first, ...levels.map((second) => `${first}/${second}`)]) as TopicName[]
@@ -13,18 +14,6 @@ const filters = ['+', '#', ...levels].flatMap((first) =>
   first === '#' ? [first] : [first, ...['+', '#', ...levels].map((second) => `${first}/${second}`)],
 ) as TopicFilter[]
 const sessions = ['one', 'two', 'three'].map((name) => new SessionEntry(name as SessionUid, name, name === 'three'))
-
-/** The standard's words, level by level. */
-function matches(filter: string, name: string): boolean {
-  const f = filter.split('/')
-  const n = name.split('/')
-  if (name.startsWith('$') && (f[0] === '+' || f[0] === '#')) return false
-  for (let i = 0; ; i++) {
-    if (f[i] === '#') return true
-    if (i === f.length || i === n.length) return i === f.length && i === n.length
-    if (f[i] !== '+' && f[i] !== n[i]) return false
-  }
-}
 
 function subscription(topicFilter: TopicFilter, shareName: string | null, maximumQoS: 0 | 1 | 2): Subscription {
   const sent = shareName === null ? topicFilter : `$share/${shareName}/${topicFilter}`

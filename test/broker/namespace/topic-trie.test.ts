@@ -3,6 +3,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { TopicNames, TopicTrie } from '../../../src/broker/namespace/topic-trie.ts'
 import { parseTopicFilter, parseTopicName, type TopicFilter, type TopicName } from '../../../src/mqtt/topic.ts'
+import { matches } from './naive-match.ts'
 
 /** Every filter and name of one to four levels over these. */
 function all(levels: readonly string[]): string[] {
@@ -17,18 +18,6 @@ function all(levels: readonly string[]): string[] {
 
 const names = all(['a', 'b', '', '$x']).filter((text) => parseTopicName(text).ok) as TopicName[]
 const filters = all(['a', 'b', '', '+', '#', '$x']).filter((text) => parseTopicFilter(text).ok) as TopicFilter[]
-
-/** The standard's words, level by level. */
-function matches(filter: string, name: string): boolean {
-  const f = filter.split('/')
-  const n = name.split('/')
-  if (name.startsWith('$') && (f[0] === '+' || f[0] === '#')) return false
-  for (let i = 0; ; i++) {
-    if (f[i] === '#') return true
-    if (i === f.length || i === n.length) return i === f.length ? i === n.length : f[i] === '#'
-    if (f[i] !== '+' && f[i] !== n[i]) return false
-  }
-}
 
 test('[MQTT-4.7.1-2] [MQTT-4.7.2-1] the trie agrees with a naive matcher on every filter and name of four levels', () => {
   const trie = new TopicTrie<string, string>()
